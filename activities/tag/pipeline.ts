@@ -1,0 +1,106 @@
+import { isFailure } from '../../data/failure.ts';
+import { isImageCode } from '../../data/images/codes.ts';
+import type { Tag } from '../../data/parquet/tagRows.ts';
+import type { PlanEntry } from '../../data/run/plan.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { Batcher } from './batcher.ts';
+import type { Decoder, SharedTagger } from './dependencies.ts';
+import type { Outcome } from './spool.ts';
+
+/** Store failures that are about one object. Any other is about the store: it fails the activity, which is retried. */
+const OBJECT_CODES: ReadonlySet<string> = new Set([
+  'Store.NotFound',
+  'Store.Changed',
+  'Store.Forbidden',
+  'Store.TooLarge',
+  'Store.Archived',
+  'Store.InvalidKey',
+]);
+
+export interface PipelineOptions {
+  source: ObjectStore;
+  decoder: Decoder;
+  tagger: SharedTagger;
+  /** Pixels are [S, S, 3]. */
+  imageSide: number;
+  /** The tags of an image from its scores, [asked]. */
+  decide(scores: Float32Array): Tag[];
+  /** The key as rows have it, from the key below the source. */
+  rowKey(key: string): string;
+  maxBytes: number;
+  /** Images being fetched or decoded at once. */
+  concurrency: number;
+  /** How many attempts at the shard there were, for failure rows. */
+  attempts: number;
+  signal: AbortSignal;
+}
+
+/** An image of the shard: its position and its plan entry. */
+export interface Planned {
+  at: number;
+  entry: PlanEntry;
+}
+
+/**
+ * Fetches, decodes and scores images, overlapping all three, and reports each outcome exactly once, in any order.
+ * `next` gives the image to start next, or undefined where there is none; it may wait.
+ * Rejects, after everything in flight has ended, where the store, the device or the signal stops the work.
+ */
+export async function tagImages(
+  next: () => Promise<Planned | undefined>,
+  report: (at: number, outcome: Outcome) => void,
+  options: PipelineOptions,
+): Promise<void> {
+  const { source, decoder, tagger, signal } = options;
+  const stop = new AbortController();
+  const within = AbortSignal.any([signal, stop.signal]);
+  interface Fetched extends Planned {
+    etag: string;
+    sizeBytes: number;
+    lastModifiedMs: number;
+    width: number;
+    height: number;
+  }
+  const batcher = new Batcher<Fetched>(tagger, options.imageSide ** 2 * 3, (image, { scores, embedding }) => {
+    const { etag, sizeBytes, lastModifiedMs, width, height } = image;
+    const key = options.rowKey(image.entry.key);
+    const tags = options.decide(scores);
+    report(image.at, {
+      tagged: { key, etag, sizeBytes, lastModifiedMs, width, height, tags, ...(embedding && { embedding }) },
+    });
+  });
+
+  const one = async (image: Planned): Promise<void> => {
+    const { key, etag } = image.entry;
+    try {
+      const { body, info } = await source.get(key, {
+        ...(etag !== null && { ifMatch: etag }),
+        maxBytes: options.maxBytes,
+        signal: within,
+      });
+      const { pixels, width, height } = await decoder.decode(body, { signal: within });
+      const { etag: current, sizeBytes, lastModifiedMs } = info;
+      await batcher.push({ ...image, etag: current, sizeBytes, lastModifiedMs, width, height }, pixels);
+    } catch (error) {
+      if (!isFailure(error) || !(isImageCode(error.code) || OBJECT_CODES.has(error.code))) throw error;
+      const code = error.code === 'Store.TooLarge' ? 'Image.TooLarge' : error.code;
+      report(image.at, {
+        failed: { key: options.rowKey(key), etag, code, message: error.message, attempts: options.attempts },
+      });
+    }
+  };
+  const lane = async (): Promise<void> => {
+    try {
+      for (let image; !within.aborted && (image = await next());) await one(image);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: options.concurrency }, lane));
+  // What has been decoded is scored even where the work stops here: those images are then done.
+  const flushed = await Promise.allSettled([batcher.flush()]);
+  signal.throwIfAborted();
+  const failed = [...lanes, ...flushed].find((result) => result.status === 'rejected');
+  if (failed) throw stop.signal.reason ?? failed.reason;
+}

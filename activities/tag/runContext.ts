@@ -1,0 +1,49 @@
+import { Failure } from '../../data/failure.ts';
+import type { PartMetadata } from '../../data/parquet/tagRows.ts';
+import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/plan.ts';
+import { readRunRecord, type RunRecord } from '../../data/run/record.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import type { PipelineOptions } from './pipeline.ts';
+
+/** A run as the shards of it are worked on: opened once per worker and run, shared by its shards. */
+export interface RunContext {
+  output: ObjectStore;
+  record: RunRecord;
+  /** The pipeline's options that are the same for every shard. */
+  pipeline: Omit<PipelineOptions, 'attempts' | 'signal'>;
+  embedding: boolean;
+  metadata: PartMetadata;
+  fingerprint: Readonly<Record<string, string>>;
+  rowKey(key: string): string;
+  planShard(shard: number): Promise<PlanEntry[]>;
+}
+
+/** The record of a run that must be there. Throws `Run.NotFound`. */
+export async function requireRun(output: ObjectStore): Promise<RunRecord> {
+  const record = await readRunRecord(output);
+  if (record) return record;
+  throw new Failure('Run.NotFound', `${output.uri} holds no run.`, {
+    subject: output.uri,
+    hint: 'Start one with `c2srt tag ... --out`.',
+  });
+}
+
+/** Reads plan shards of a run; the index is read once. */
+export function planReader(output: ObjectStore): (shard: number) => Promise<PlanEntry[]> {
+  let index: ReturnType<typeof readPlanIndex> | undefined;
+  return async (shard) => {
+    const found = await (index ??= readPlanIndex(output));
+    if (!found)
+      throw new Failure('Run.Incomplete', `${output.uri} has no plan yet.`, { subject: output.uri });
+    return readPlanShard(output, found, shard);
+  };
+}
+
+/**
+ * The key that rows have for a key below the source: an S3 object's whole key, so that rows of one bucket can be
+ * joined whatever prefix was tagged; the path below the folder for files.
+ */
+export function rowKeys(source: string): (key: string) => string {
+  const prefix = /^s3:\/\/[^/]+\/(.+)$/.exec(source)?.[1];
+  return prefix === undefined ? (key) => key : (key) => `${prefix}/${key}`;
+}

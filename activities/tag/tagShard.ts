@@ -1,0 +1,111 @@
+import type { FailureRow } from '../../data/parquet/tagRows.ts';
+import { readReceipt, type Receipt } from '../../data/run/receipt.ts';
+import { commitShard, ensurePublished } from './commit.ts';
+import { tagImages, type PipelineOptions, type Planned } from './pipeline.ts';
+import type { RunContext } from './runContext.ts';
+import { readSpool, SpoolWriter, type Outcome, type Outcomes } from './spool.ts';
+import { Window } from './window.ts';
+
+/** Counts of a shard in work: heartbeat details. */
+export interface ShardProgress {
+  shard: number;
+  images: number;
+  tagged: number;
+  failed: number;
+}
+
+export interface ShardOptions {
+  /** Unique to this attempt. */
+  attempt: string;
+  /** 1 for the first attempt. */
+  attemptNumber: number;
+  signal: AbortSignal;
+  /** Told often; cheap. */
+  progress(progress: ShardProgress): void;
+}
+
+/**
+ * Tags one shard, going on from what earlier attempts have spooled, and commits it. Returns the receipt that counts.
+ *
+ * Any number of attempts may run at once (a lost one may not know that it is lost): they write to folders of their
+ * own, and the receipt decides. An orderly stop (the signal, a store that is down) spools what is done and rejects.
+ */
+export async function tagShard(run: RunContext, shard: number, options: ShardOptions): Promise<Receipt> {
+  const { output } = run;
+  const committed = await readReceipt(output, shard);
+  if (committed) {
+    await ensurePublished(output, committed);
+    return committed;
+  }
+
+  const entries = await run.planShard(shard);
+  const keys = entries.map(({ key }) => run.rowKey(key));
+  const { outcomes, suspects, crashers } = await readSpool(output, shard);
+  const spool = new SpoolWriter(output, shard, options.attempt);
+  const record = (at: number, outcome: Outcome): void => {
+    outcomes.set(at, outcome);
+    spool.add(at, outcome);
+  };
+  const progress = { shard, images: entries.length, tagged: 0, failed: 0 };
+  for (const outcome of outcomes.values()) count(progress, outcome);
+  const report = (at: number, outcome: Outcome): void => {
+    record(at, outcome);
+    count(progress, outcome);
+    options.progress(progress);
+  };
+  options.progress(progress);
+  for (const at of crashers)
+    report(at, { failed: crashed(keys[at]!, entries[at]!.etag, options.attemptNumber) });
+
+  const pipeline: PipelineOptions = {
+    ...run.pipeline,
+    attempts: options.attemptNumber,
+    signal: options.signal,
+  };
+  const planned = (at: number): Planned => ({ at, entry: entries[at]! });
+  try {
+    const pending = entries.flatMap((_, at) => (outcomes.has(at) || suspects.has(at) ? [] : [at]));
+    const window = new Window(pending, (limit) => spool.write(limit));
+    await tagImages(
+      async () => {
+        const at = await window.take();
+        return at === undefined ? undefined : planned(at);
+      },
+      report,
+      pipeline,
+    );
+    for (const at of [...suspects].filter((position) => !outcomes.has(position)).sort((a, b) => a - b)) {
+      await spool.write(0, at);
+      await tagImages(once(planned(at)), report, pipeline);
+    }
+  } catch (error) {
+    // What is done is kept where the store still takes it; the reason to stop is the one to report either way.
+    await spool.close().catch(() => undefined);
+    throw error;
+  }
+  const { attempt } = options;
+  const { embedding, metadata, fingerprint } = run;
+  return commitShard({ output, shard, attempt, outcomes, keys, embedding, metadata, fingerprint });
+}
+
+function count(progress: ShardProgress, outcome: Outcomes extends Map<number, infer T> ? T : never): void {
+  if ('tagged' in outcome) progress.tagged++;
+  else progress.failed++;
+}
+
+function once(image: Planned): () => Promise<Planned | undefined> {
+  let given = false;
+  return () => {
+    const next = given ? undefined : image;
+    given = true;
+    return Promise.resolve(next);
+  };
+}
+
+const crashed = (key: string, etag: string | null, attempts: number): FailureRow => ({
+  key,
+  etag,
+  code: 'Image.Crashed',
+  message: 'The worker was lost every time it worked on this image, the last time on nothing else.',
+  attempts,
+});

@@ -1,0 +1,51 @@
+/**
+ * Where things lie in a run's folder (docs/run-folder.md). Pure functions: the same inputs name the same object on
+ * every machine, which is what lets a run go on anywhere from its folder alone.
+ */
+
+export const RUN_RECORD = '_run.json';
+export const CATEGORIES = '_inputs/categories.json';
+export const GRAPH = '_inputs/graph.json';
+export const PLAN_INDEX = '_plan/index.json';
+export const RECEIPTS = '_receipts/';
+export const SPOOL = '_spool/';
+export const MANIFEST = '_manifest.json';
+export const SUCCESS = '_SUCCESS';
+
+/** What a shard becomes: its images' tags, and its failures. Both are written for every shard, zero rows included. */
+export const PART_KINDS = ['tags', 'failures'] as const;
+export type PartKind = (typeof PART_KINDS)[number];
+
+/** Shard numbers have six digits in names, so that names sort as numbers do up to a million shards. */
+export const shardName = (shard: number): string => String(shard).padStart(6, '0');
+
+/** A plan shard, in the folder of the planning attempt that wrote it. */
+export const planShardKey = (attempt: string, shard: number): string =>
+  `_plan/${attempt}/shard-${shardName(shard)}.jsonl`;
+
+export const partKey = (kind: PartKind, shard: number): string => `${kind}/part-${shardName(shard)}.parquet`;
+
+export const receiptKey = (shard: number): string => `${RECEIPTS}${shardName(shard)}.json`;
+
+/** The number of the shard that a receipt's or part's key is of. */
+export function shardOfKey(key: string): number | undefined {
+  const digits = /(\d{6,})\.(?:json|parquet)$/.exec(key)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+export const spoolFolder = (shard: number, attempt?: string): string =>
+  `${SPOOL}${shardName(shard)}/${attempt === undefined ? '' : `${attempt}/`}`;
+
+/** The n-th piece of spooled rows of an attempt. */
+export const spoolKey = (shard: number, attempt: string, piece: number): string =>
+  `${spoolFolder(shard, attempt)}rows-${String(piece).padStart(6, '0')}.json`;
+
+/** A part as an attempt wrote it, before its receipt is committed. */
+export const spooledPartKey = (shard: number, attempt: string, kind: PartKind): string =>
+  `${spoolFolder(shard, attempt)}${kind}.parquet`;
+
+/** Text features and category graph of a vocabulary, named by the hash of everything that determines them. */
+export const vocabularyKeys = (hash: string): { json: string; text: string } => ({
+  json: `_artifacts/vocabulary-${hash}.json`,
+  text: `_artifacts/vocabulary-${hash}.safetensors`,
+});

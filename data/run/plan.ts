@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { Failure, isFailure } from '../failure.ts';
+import type { ObjectStore } from '../store/store.ts';
+import { PLAN_INDEX, planShardKey } from './layout.ts';
+
+/** A planned object: one line of a plan shard. What the source does not tell is null. */
+export const planEntrySchema = z.object({
+  /** Key below the source's URI. */
+  key: z.string(),
+  etag: z.string().nullable(),
+  sizeBytes: z.int().nonnegative().nullable(),
+  lastModifiedMs: z.number().nullable(),
+});
+
+export type PlanEntry = z.infer<typeof planEntrySchema>;
+
+/** Which planning attempt wrote shards [from, to): an attempt that took over from a lost one has a folder of its own. */
+const segmentSchema = z.object({ attempt: z.string(), from: z.int(), to: z.int() });
+export type PlanSegment = z.infer<typeof segmentSchema>;
+
+const indexSchema = z.object({
+  shards: z.int().nonnegative(),
+  keys: z.int().nonnegative(),
+  sizeBytes: z.int().nonnegative(),
+  /** Objects that globs excluded. */
+  excluded: z.int().nonnegative(),
+  /** Folder markers: zero bytes under a key that ends in `/`. */
+  markers: z.int().nonnegative(),
+  segments: z.array(segmentSchema),
+});
+
+/** The plan of a run, written last: without it there is no plan. */
+export type PlanIndex = z.infer<typeof indexSchema>;
+
+/** The committed plan in a run's folder; undefined where planning has not ended. */
+export async function readPlanIndex(output: ObjectStore): Promise<PlanIndex | undefined> {
+  try {
+    return indexSchema.parse(await readJson(output, PLAN_INDEX));
+  } catch (error) {
+    if (isFailure(error, 'Store.NotFound')) return undefined;
+    throw error;
+  }
+}
+
+/** The entries of a shard, in order. Throws `Run.Incomplete` where the plan has no such shard. */
+export async function readPlanShard(
+  output: ObjectStore,
+  index: PlanIndex,
+  shard: number,
+): Promise<PlanEntry[]> {
+  const segment = index.segments.find(({ from, to }) => from <= shard && shard < to);
+  if (!segment)
+    throw new Failure('Run.Incomplete', `The plan of ${output.uri} has no shard ${shard}.`, {
+      subject: output.describeKey(PLAN_INDEX),
+    });
+  const { body } = await output.get(planShardKey(segment.attempt, shard));
+  return decodePlanShard(Buffer.from(body).toString());
+}
+
+export const encodePlanShard = (entries: readonly PlanEntry[]): string =>
+  entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+
+export const decodePlanShard = (text: string): PlanEntry[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as PlanEntry);
+
+/** The JSON at `key`. */
+export async function readJson(store: ObjectStore, key: string): Promise<unknown> {
+  const { body } = await store.get(key);
+  return JSON.parse(Buffer.from(body).toString());
+}

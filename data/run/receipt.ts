@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { isFailure } from '../failure.ts';
+import type { ObjectStore } from '../store/store.ts';
+import { partKey, PART_KINDS, receiptKey, spooledPartKey, type PartKind } from './layout.ts';
+import { readJson } from './plan.ts';
+
+const partSchema = z.object({
+  rows: z.int().nonnegative(),
+  sizeBytes: z.int().positive(),
+  sha256: z.string(),
+});
+
+const receiptSchema = z.object({
+  shard: z.int().nonnegative(),
+  /** The attempt whose parts count. */
+  attempt: z.string(),
+  tags: partSchema,
+  failures: partSchema,
+  failuresByCode: z.record(z.string(), z.int()),
+  /** What computed the rows: versions of the engine and decoder, provider, instruction set. */
+  fingerprint: z.record(z.string(), z.string()),
+});
+
+/**
+ * The one decision about a shard: which attempt's parts are its result. Put with If-None-Match, so that of any number
+ * of attempts exactly one wins, and whoever comes later copies the winner's bytes.
+ */
+export type Receipt = z.infer<typeof receiptSchema>;
+
+export async function readReceipt(output: ObjectStore, shard: number): Promise<Receipt | undefined> {
+  try {
+    return receiptSchema.parse(await readJson(output, receiptKey(shard)));
+  } catch (error) {
+    if (isFailure(error, 'Store.NotFound')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Puts the receipt, and returns the one that counts: this or, where another attempt was first, the other.
+ * A conditional put that is refused does not mean that it was lost: a put whose answer did not arrive was sent again
+ * and met itself. Only reading the receipt tells.
+ */
+export async function commitReceipt(output: ObjectStore, receipt: Receipt): Promise<Receipt> {
+  try {
+    await output.put(receiptKey(receipt.shard), JSON.stringify(receipt), {
+      ifNoneMatch: '*',
+      contentType: 'application/json',
+    });
+    return receipt;
+  } catch (error) {
+    if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
+    const winner = await readReceipt(output, receipt.shard);
+    if (!winner) throw error;
+    return winner;
+  }
+}
+
+/** Copies the parts that a receipt names to their final keys. Every copier copies the same bytes, so any may, again. */
+export async function publishParts(output: ObjectStore, { shard, attempt }: Receipt): Promise<void> {
+  await Promise.all(
+    PART_KINDS.map((kind: PartKind) =>
+      output.copy(spooledPartKey(shard, attempt, kind), partKey(kind, shard)),
+    ),
+  );
+}

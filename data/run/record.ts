@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { Failure, isFailure } from '../failure.ts';
+import type { ObjectStore } from '../store/store.ts';
+import { RUN_RECORD } from './layout.ts';
+
+/** Everything that determines a tag run's rows, apart from the images' own bytes. */
+export const tagSpecSchema = z.object({
+  /** Canonical URI of the images. */
+  source: z.string(),
+  include: z.array(z.string()),
+  exclude: z.array(z.string()),
+  /** Hash of the categories in `_inputs/categories.json`. */
+  vocabulary: z.string(),
+  /** Hash of the graph in `_inputs/graph.json`; null: the model's own. */
+  graph: z.string().nullable(),
+  /** URI of the model folder. */
+  model: z.string(),
+  topK: z.int().positive().nullable(),
+  threshold: z.number().nullable(),
+  embedding: z.boolean(),
+  /** Keys per shard. */
+  shardSize: z.int().positive(),
+  /** Images over these are failure rows, so the limits are part of what a run means. */
+  maxBytes: z.int().positive(),
+  maxPixels: z.int().positive(),
+  decodeTimeoutMs: z.int().positive(),
+});
+
+export type TagSpec = z.infer<typeof tagSpecSchema>;
+
+const recordSchema = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  createdAt: z.iso.datetime(),
+  spec: tagSpecSchema,
+});
+
+/** A run's identity, written once, first of all, into its folder. */
+export type RunRecord = z.infer<typeof recordSchema>;
+
+/** The id of the run whose folder is `outputUri` (canonical): the same folder has the same id everywhere. */
+export function runIdOf(outputUri: string): string {
+  const name = outputUri.split('/').at(-1) ?? '';
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+  const hash = createHash('sha256').update(outputUri).digest('hex').slice(0, 10);
+  return ['tag', slug, hash].filter((part) => part !== '').join('-');
+}
+
+/** The record in a run's folder; undefined where the folder has none. Throws `Run.Invalid` where it cannot be read. */
+export async function readRunRecord(output: ObjectStore): Promise<RunRecord | undefined> {
+  let body: Uint8Array;
+  try {
+    ({ body } = await output.get(RUN_RECORD));
+  } catch (error) {
+    if (isFailure(error, 'Store.NotFound')) return undefined;
+    throw error;
+  }
+  const parsed = z.safeParse(
+    z
+      .string()
+      .transform((text): unknown => JSON.parse(text))
+      .pipe(recordSchema),
+    Buffer.from(body).toString(),
+  );
+  if (parsed.success) return parsed.data;
+  throw new Failure(
+    'Run.Invalid',
+    `${output.describeKey(RUN_RECORD)} is not a run record: ${z.prettifyError(parsed.error)}`,
+    {
+      subject: output.describeKey(RUN_RECORD),
+      hint: 'Choose another --out: this folder belongs to something else.',
+    },
+  );
+}
+
+/**
+ * Makes `record` the identity of the folder, or, where it has one already, returns that: two commands that start at
+ * once agree on one.
+ */
+export async function claimRunFolder(output: ObjectStore, record: RunRecord): Promise<RunRecord> {
+  try {
+    await output.put(RUN_RECORD, JSON.stringify(record, null, 2), {
+      ifNoneMatch: '*',
+      contentType: 'application/json',
+    });
+    return record;
+  } catch (error) {
+    if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
+    return (await readRunRecord(output)) ?? record;
+  }
+}
+
+/** What differs between two specifications, a line each: `field: existing -> asked`. */
+export function specDifferences(existing: TagSpec, asked: TagSpec): string[] {
+  const show = (value: unknown) => JSON.stringify(value);
+  return (Object.keys(existing) as (keyof TagSpec)[])
+    .filter((field) => show(existing[field]) !== show(asked[field]))
+    .map((field) => `${field}: ${show(existing[field])} -> ${show(asked[field])}`);
+}

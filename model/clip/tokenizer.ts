@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { Failure, messageOf } from '../../data/failure.ts';
+
+/** Text to token ids as a CLIP checkpoint's own tokenizer does it, start and end token included. */
+export interface TextTokenizer {
+  /** At most `maxTokens` ids; a longer text loses its tail, not its end token. */
+  encode(text: string): number[];
+}
+
+/**
+ * The tokenizer of a checkpoint folder: `tokenizer.json`, or `vocab.json` and `merges.txt` of older checkpoints.
+ * Throws `Model.Tokenizer` naming the file.
+ */
+export function loadTokenizer(folder: string, maxTokens: number): TextTokenizer {
+  const file = join(folder, 'tokenizer.json');
+  let tokenizer: Tokenizer;
+  try {
+    const json = existsSync(file)
+      ? (JSON.parse(readFileSync(file, 'utf8')) as object)
+      : clipTokenizer(folder);
+    tokenizer = new Tokenizer(json, {});
+  } catch (error) {
+    throw new Failure('Model.Tokenizer', `The tokenizer of ${folder} cannot be read: ${messageOf(error)}.`, {
+      subject: file,
+      hint: 'The model folder needs tokenizer.json, or vocab.json and merges.txt.',
+      cause: error,
+    });
+  }
+  return {
+    encode(text) {
+      const { ids } = tokenizer.encode(text);
+      return ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - 1), ids.at(-1)!];
+    },
+  };
+}
+
+/** CLIP's byte-level BPE in the form of a tokenizer.json, from the two files that older checkpoints have. */
+function clipTokenizer(folder: string): object {
+  const vocab = JSON.parse(readFileSync(join(folder, 'vocab.json'), 'utf8')) as Record<string, number>;
+  const lines = readFileSync(join(folder, 'merges.txt'), 'utf8').split('\n');
+  const merges = lines.filter((line) => line !== '' && !line.startsWith('#version'));
+  const special = (content: string) => ({
+    id: vocab[content]!,
+    content,
+    special: true,
+    normalized: false,
+    lstrip: false,
+    rstrip: false,
+    single_word: false,
+  });
+  const [start, end] = ['<|startoftext|>', '<|endoftext|>'] as const;
+  const pattern = `${start.replaceAll('|', '\\|')}|${end.replaceAll('|', '\\|')}|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+`;
+  return {
+    version: '1.0',
+    added_tokens: [special(start), special(end)],
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: pattern }, behavior: 'Removed', invert: true },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+      ],
+    },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [end, vocab[end]],
+      cls: [start, vocab[start]],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
+    decoder: null,
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: end,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '</w>',
+      fuse_unk: false,
+      vocab,
+      merges,
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import type { Dim, Tensor } from '../onnx/graph.ts';
+import { linear, unit } from '../onnx/layers.ts';
+import * as op from '../onnx/ops.ts';
+import type { ClipConfig } from './config.ts';
+import { block, norm } from './transformer.ts';
+import type { Weights } from './weights.ts';
+
+/** What the vision encoder says of B images: every vector has unit length. */
+export interface ImageTokens {
+  /** f_G: the class token. [B, d] */
+  global: Tensor;
+  /** [B, P, d] */
+  patches: Tensor;
+}
+
+/**
+ * CLIP's vision encoder with every token, not only the class token, taken through the post layer norm and the visual
+ * projection to unit length (method, step 1). pixels float32 [B, 3, S, S], normalised.
+ */
+export function encodeImages(pixels: Tensor, config: ClipConfig, weights: Weights): ImageTokens {
+  const vision = config.vision_config;
+  const prefix = 'vision_model';
+  let x = norm(embedPatches(pixels, config, weights), weights, `${prefix}.pre_layrnorm`, vision); // the checkpoint's own spelling
+  for (let layer = 0; layer < vision.num_hidden_layers; layer++) {
+    x = block(x, weights, `${prefix}.encoder.layers.${layer}`, vision);
+  }
+  x = norm(x, weights, `${prefix}.post_layernorm`, vision);
+  const tokens = unit(
+    linear(x, weights('visual_projection.weight', [config.projection_dim, vision.hidden_size])),
+  ); // [B, 1 + P, d]
+  return {
+    global: op.squeeze(op.slice(tokens, 1, 0, 1), 1),
+    patches: op.slice(tokens, 1, 1, tokens.size(1)),
+  };
+}
+
+/**
+ * uint8 pixels [B, S, S, 3], as decoding gives them, to CLIP's normalised float32 [B, 3, S, S].
+ * `scale` is the preprocessor's rescale factor, `mean` and `std` its three channel values.
+ */
+export function normalise(
+  pixels: Tensor,
+  { scale, mean, std }: { scale: number; mean: readonly number[]; std: readonly number[] },
+): Tensor {
+  const { graph } = pixels;
+  const channels = (values: readonly number[]) => graph.constant(Float32Array.from(values), [3]);
+  const centred = op.sub(op.mul(op.cast(pixels, 'float32'), scale), channels(mean));
+  return op.transpose(op.div(centred, channels(std)), [0, 3, 1, 2]);
+}
+
+/** Patch, class and position embeddings: [B, 3, S, S] -> [B, 1 + P, width]. */
+function embedPatches(pixels: Tensor, { vision_config }: ClipConfig, weights: Weights): Tensor {
+  const { hidden_size: width, image_size, patch_size: patch } = vision_config;
+  const embeddings = 'vision_model.embeddings';
+  const batch: Dim = pixels.shape[0]!;
+  const side = Math.floor(image_size / patch);
+  // A convolution whose kernel is its stride is a matrix product over the patches' pixels; rows and columns that no
+  // whole patch covers are left out, as the convolution does.
+  const covered = op.slice(op.slice(pixels, 2, 0, side * patch), 3, 0, side * patch);
+  const split = op.reshape(covered, [batch, 3, side, patch, side, patch]);
+  const flat = op.reshape(op.transpose(split, [0, 2, 4, 1, 3, 5]), [batch, side * side, 3 * patch * patch]);
+  const kernel = op.reshape(weights(`${embeddings}.patch_embedding.weight`, [width, 3, patch, patch]), [
+    width,
+    3 * patch * patch,
+  ]);
+  const patches = linear(flat, kernel); // [B, P, width]
+  const classToken = op.reshape(weights(`${embeddings}.class_embedding`, [width]), [1, 1, width]);
+  const tokens = op.concat([op.expandLike(classToken, patches, 0, [batch, 1, width]), patches], 1);
+  return op.add(tokens, weights(`${embeddings}.position_embedding.weight`, [side * side + 1, width]));
+}

@@ -1,0 +1,41 @@
+/** Intra-category semantic refinement (ISR): which patches of an image speak for a category. */
+import type { Tensor } from '../onnx/graph.ts';
+import { unit } from '../onnx/layers.ts';
+import * as op from '../onnx/ops.ts';
+
+export interface IsrSettings {
+  tau: number;
+  alpha: number;
+  cap: number;
+}
+
+/**
+ * The patches kept for each category (eq. 4-5): softmax over patches of cos(patch, text) / tau; the most probable, in
+ * order, until they sum to alpha, at most `cap`. Equal probabilities: the lower patch index first.
+ *
+ * patches [B, P, d] and text [n, d], unit length -> keep [B, n, P] in {0, 1}.
+ */
+export function selectPatches(patches: Tensor, text: Tensor, { tau, alpha, cap }: IsrSettings): Tensor {
+  const { graph } = patches;
+  const count = patches.size(1);
+  const similarity = op.matMul(text, op.transpose(patches, [0, 2, 1])); // [B, n, P]
+  const probability = op.softmax(op.div(similarity, tau));
+  const best = op.topK(probability, Math.min(cap, count)); // [B, n, k], descending
+  const kept = op.less(op.cumulativeSumBefore(best.values, -1), alpha);
+  // The kept patches are a prefix of that order, so its last entry tells them apart from the rest without a scatter:
+  // those more probable, and of those as probable, those with an index no higher.
+  const lowest = op.reduceMin(op.where(kept, best.values, 2), -1, true); // [B, n, 1]
+  const tied = op.and(kept, op.equal(best.values, lowest));
+  const last = op.reduceMax(op.where(tied, op.cast(best.indices, 'float32'), -1), -1, true); // [B, n, 1]
+  const index = graph.constant(
+    Float32Array.from({ length: count }, (_, p) => p),
+    [count],
+  );
+  const isLowest = op.and(op.equal(probability, lowest), op.lessOrEqual(index, last));
+  return op.cast(op.or(op.greater(probability, lowest), isLowest), 'float32');
+}
+
+/** f_L [B, n, d]: the unit-length mean of the kept patches. keep [B, n, P], patches [B, P, d]. */
+export function poolPatches(patches: Tensor, keep: Tensor): Tensor {
+  return unit(op.div(op.matMul(keep, patches), op.reduceSum(keep, -1, true)));
+}

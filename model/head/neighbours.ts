@@ -1,0 +1,79 @@
+/**
+ * The category graph as padded tables: for each category the sources of its incoming edges, padded to one width.
+ * Gather, softmax and sums over that axis take the place of scatters, which ONNX Runtime gets wrong on several
+ * threads (docs/decisions/0003-neighbour-tables.md).
+ */
+import type { IndexedEdge } from '../../data/subgraph.ts';
+import type { Graph, Tensor } from '../onnx/graph.ts';
+
+/** One-hot relation (6) and strength (1), as the reference's `edge_attr`. */
+export const EDGE_FEATURES = 7;
+
+/** Added to the attention logits of padding: softmax turns it into exactly 0. */
+const PADDING = -1e30;
+
+export interface NeighbourTables {
+  /** Number of nodes that have a row. */
+  nodes: number;
+  /** Entries per row: the highest in-degree, self loop included. */
+  width: number;
+  /** In-degree of each node, self loop included. [nodes] */
+  degrees: Int32Array;
+  /** Index of the source; 0 in padding. [nodes, width] */
+  sources: BigInt64Array;
+  /** [nodes, width, EDGE_FEATURES]; 0 in padding */
+  features: Float32Array;
+  /** 0 for an edge, {@link PADDING} for padding. [nodes, width] */
+  bias: Float32Array;
+}
+
+/** Tables for `nodes` categories. Self loops (relation `self`, index 0, strength 1) are added here, first in each row. */
+export function neighbourTables(nodes: number, edges: readonly IndexedEdge[]): NeighbourTables {
+  const rows = Array.from({ length: nodes }, (_, i): IndexedEdge[] => [
+    { source: i, target: i, relation: 0, strength: 1 },
+  ]);
+  for (const edge of edges) rows[edge.target]?.push(edge);
+  const degrees = Int32Array.from(rows, (row) => row.length);
+  const width = degrees.reduce((a, b) => Math.max(a, b), 1);
+  const sources = new BigInt64Array(nodes * width);
+  const features = new Float32Array(nodes * width * EDGE_FEATURES);
+  const bias = new Float32Array(nodes * width).fill(PADDING);
+  for (const [node, row] of rows.entries()) {
+    for (const [i, { source, relation, strength }] of row.entries()) {
+      const at = node * width + i;
+      sources[at] = BigInt(source);
+      features[at * EDGE_FEATURES + relation] = 1;
+      features[at * EDGE_FEATURES + EDGE_FEATURES - 1] = strength;
+      bias[at] = 0;
+    }
+  }
+  return { nodes, width, degrees, sources, features, bias };
+}
+
+/** The tables inside a graph. */
+export interface NeighbourTensors {
+  /** int64 [nodes, width] */
+  sources: Tensor;
+  /** [nodes, width, EDGE_FEATURES] */
+  features: Tensor;
+  /** [nodes, width] */
+  bias: Tensor;
+  degrees: Int32Array;
+}
+
+/** Names of the graph inputs that {@link neighbourInputs} declares. */
+export const NEIGHBOUR_INPUTS = ['neighbour_sources', 'neighbour_features', 'neighbour_bias'] as const;
+
+/**
+ * Declares the tables as inputs of `graph`. Inputs and not constants, because ONNX Runtime would fold the edge term of
+ * the attention into a constant [nodes, width, d] per layer: 250 MB each at 7,186 categories and d = 512.
+ */
+export function neighbourInputs(graph: Graph, { nodes, width, degrees }: NeighbourTables): NeighbourTensors {
+  const [sources, features, bias] = NEIGHBOUR_INPUTS;
+  return {
+    sources: graph.input(sources, 'int64', [nodes, width]),
+    features: graph.input(features, 'float32', [nodes, width, EDGE_FEATURES]),
+    bias: graph.input(bias, 'float32', [nodes, width]),
+    degrees,
+  };
+}

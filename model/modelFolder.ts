@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { Failure, messageOf } from '../data/failure.ts';
+import { parsePreprocessConfig, type PreprocessConfig } from '../data/images/preprocessConfig.ts';
+import { openSafetensors, type TensorEntry } from '../data/safetensors.ts';
+import { parseClipConfig, type ClipConfig } from './clip/config.ts';
+import { fillPrompt, loadPrompts } from './clip/prompts.ts';
+import type { PromptedCategory } from './clip/textEncoder.ts';
+import { loadTokenizer, type TextTokenizer } from './clip/tokenizer.ts';
+import { weightsFolder } from './clip/weights.ts';
+import type { HeadShape } from './head/head.ts';
+import { headShape } from './head/shape.ts';
+
+/** Files of a model folder besides its weights; only the first is always there. */
+export const MODEL_FILES = [
+  'config.json',
+  'preprocessor_config.json',
+  'tokenizer.json',
+  'vocab.json',
+  'merges.txt',
+  'prompts.json',
+  'categories.json',
+  'graph.json',
+  'calibration.json',
+] as const;
+
+/** A model folder (docs/model-folder.md) that was opened: everything but the weights' bytes is read. */
+export interface ModelFolder {
+  readonly dir: string;
+  readonly config: ClipConfig;
+  readonly preprocess: PreprocessConfig;
+  readonly tokenizer: TextTokenizer;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Real folder of the weights; behind symbolic links it differs from `dir`. */
+  readonly weightsFolder: string;
+  /** Absent for a plain CLIP checkpoint: its head is untrained. */
+  readonly head: HeadShape | undefined;
+  /** The prompts of a category: each template with its name and each of its aliases. */
+  promptsOf(category: PromptedCategory): string[];
+}
+
+/**
+ * Opens a model folder; a plain CLIP checkpoint in the Hugging Face layout is one.
+ * Throws `Model.NotFound`, `Model.NoSafetensors`, `Model.Unsupported`, `Model.Tokenizer`, `Safetensors.Invalid`, each
+ * naming the file.
+ */
+export function openModelFolder(path: string): ModelFolder {
+  const dir = resolve(path);
+  const configFile = join(dir, 'config.json');
+  if (!existsSync(configFile)) {
+    throw new Failure('Model.NotFound', `${dir} has no config.json, so it is not a model folder.`, {
+      subject: dir,
+      hint: 'Point --model at a folder with a CLIP checkpoint in the Hugging Face layout, or at hub:NAME.',
+    });
+  }
+  const config = parseClipConfig(readJson(configFile), configFile);
+  const preprocessorFile = join(dir, 'preprocessor_config.json');
+  const preprocess = parsePreprocessConfig(
+    existsSync(preprocessorFile) ? readJson(preprocessorFile) : {},
+    preprocessorFile,
+  );
+  if (preprocess.cropSize !== config.vision_config.image_size) {
+    throw new Failure(
+      'Model.Unsupported',
+      `${dir}: images are cropped to ${preprocess.cropSize} px, but the encoder takes ${config.vision_config.image_size} px.`,
+      { subject: preprocessorFile },
+    );
+  }
+  const tensors = openWeights(dir);
+  const templates = loadPrompts(join(dir, 'prompts.json'));
+  return {
+    dir,
+    config,
+    preprocess,
+    tokenizer: loadTokenizer(dir, config.text_config.max_position_embeddings),
+    tensors,
+    weightsFolder: weightsFolder(tensors),
+    head: headShape(tensors, config.c2srt.form),
+    promptsOf: ({ name, aliases = [], prompts = templates }) =>
+      [name, ...aliases].flatMap((word) => prompts.map((template) => fillPrompt(template, word))),
+  };
+}
+
+/** The safetensors files of a model folder: one, or the several that an index names. */
+export function weightFiles(dir: string): string[] {
+  const single = join(dir, 'model.safetensors');
+  if (existsSync(single)) return [single];
+  const indexFile = join(dir, 'model.safetensors.index.json');
+  if (existsSync(indexFile)) {
+    const index = z.object({ weight_map: z.record(z.string(), z.string()) }).safeParse(readJson(indexFile));
+    if (index.success)
+      return [...new Set(Object.values(index.data.weight_map))].sort().map((name) => join(dir, name));
+  }
+  throw new Failure('Model.NoSafetensors', `${dir} has no model.safetensors.`, {
+    subject: dir,
+    hint: 'Only safetensors weights are read; save the checkpoint with safe_serialization=True.',
+  });
+}
+
+function openWeights(dir: string): Map<string, TensorEntry> {
+  return new Map(weightFiles(dir).flatMap((file) => [...openSafetensors(file)]));
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Failure('Model.Unsupported', `${file} is not JSON: ${messageOf(error)}.`, {
+      subject: file,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,141 @@
+/** The tagging graph: decoded pixels in, scores of the asked categories out, in one session run. */
+import * as ort from 'onnxruntime-node';
+import type { IndexedEdge } from '../data/subgraph.ts';
+import { encodeImages, normalise } from './clip/vision.ts';
+import { checkpointWeights, type Weights } from './clip/weights.ts';
+import { scoreCategories } from './head/head.ts';
+import {
+  NEIGHBOUR_INPUTS,
+  neighbourInputs,
+  neighbourTables,
+  type NeighbourTables,
+} from './head/neighbours.ts';
+import { HEAD_PREFIX } from './head/shape.ts';
+import type { ModelFolder } from './modelFolder.ts';
+import { Graph } from './onnx/graph.ts';
+import { classifyRuntimeError, createSession, type DeviceOptions, type Feeds } from './onnx/session.ts';
+
+/** The widest tensor that the head may make, [B, categories, in-degree or patches, ...]: bounds its memory. */
+const CHUNK_BYTES = 32 * 2 ** 20;
+
+/** Features of all categories, [B, N, d], at most this: bounds the batch for vocabularies of thousands. */
+const STATE_BYTES = 256 * 2 ** 20;
+
+/** The categories that images are scored against. */
+export interface Vocabulary {
+  /** Unit-length text features of the asked categories, then of the seen ones that inform them. [N, d] */
+  text: Float32Array;
+  /** Number of asked categories: the first rows of `text`. */
+  asked: number;
+  /** Edges among all N; unused where the head is untrained. */
+  edges: readonly IndexedEdge[];
+  /** Nodes within h hops of the asked ones, for h = 0..layers of the head. */
+  hopOffsets: readonly number[];
+}
+
+export interface TaggerOptions {
+  /** Most images in a run. */
+  batchSize: number;
+  /** Whether runs also give the global embedding. */
+  embedding: boolean;
+}
+
+/** Scores of a batch. */
+export interface BatchScores {
+  /** [B, asked], in [-1, 1]. */
+  scores: Float32Array;
+  /** f_G, unit length [B, d], where asked for. */
+  embeddings?: Float32Array;
+}
+
+export interface Tagger {
+  /** Most images in a run; lower than asked for where the vocabulary is so large that memory bounds it. */
+  readonly batchSize: number;
+  /** pixels uint8 [B, S, S, 3], 1 <= B <= batchSize. Throws `Device.OutOfMemory`. */
+  run(pixels: Uint8Array): Promise<BatchScores>;
+  release(): Promise<void>;
+}
+
+/** The tagging graph as ONNX bytes, and the inputs besides the pixels that every run is fed. */
+export function buildTaggingGraph(
+  model: ModelFolder,
+  vocabulary: Vocabulary,
+  options: TaggerOptions,
+): { bytes: Uint8Array; tables: NeighbourTables | undefined } {
+  const { config, preprocess } = model;
+  const d = config.projection_dim;
+  const graph = new Graph('tagging');
+  const weights = checkpointWeights(graph, model.tensors, model.dir);
+  const side = preprocess.cropSize;
+  const input = graph.input('pixels', 'uint8', ['B', side, side, 3]);
+  const pixels = normalise(input, {
+    scale: preprocess.rescaleFactor,
+    mean: preprocess.mean,
+    std: preprocess.std,
+  });
+  const tokens = encodeImages(pixels, config, weights);
+  const nodes = model.head ? vocabulary.hopOffsets.at(-1)! : vocabulary.asked;
+  const text = graph.constant(vocabulary.text.subarray(0, nodes * d), [nodes, d]);
+  const tables = model.head && neighbourTables(nodes, vocabulary.edges);
+  const headWeights: Weights = (name, shape) => weights(HEAD_PREFIX + name, shape);
+  const ist = model.head &&
+    tables && {
+      weights: headWeights,
+      shape: model.head,
+      tables: neighbourInputs(graph, tables),
+      hopOffsets: vocabulary.hopOffsets,
+    };
+  const perCategory = options.batchSize * 4 * Math.max(tokens.patches.size(1), (tables?.width ?? 1) * d);
+  const chunkSize = Math.max(1, Math.floor(CHUNK_BYTES / perCategory));
+  graph.output(
+    'scores',
+    scoreCategories({ tokens, text, settings: config.c2srt, ...(ist && { ist }), chunkSize }),
+  );
+  if (options.embedding) graph.output('embeddings', tokens.global);
+  return { bytes: graph.encode(), tables };
+}
+
+/** A session that tags on one device. */
+export async function createTagger(
+  model: ModelFolder,
+  vocabulary: Vocabulary,
+  device: DeviceOptions,
+  options: TaggerOptions,
+): Promise<Tagger> {
+  const nodes = vocabulary.hopOffsets.at(-1) ?? vocabulary.asked;
+  const perImage = nodes * model.config.projection_dim * 4;
+  const batchSize = Math.max(1, Math.min(options.batchSize, Math.floor(STATE_BYTES / perImage)));
+  const { bytes, tables } = buildTaggingGraph(model, vocabulary, { ...options, batchSize });
+  const session = await createSession(bytes, device, model.weightsFolder);
+  const constant = tables ? tableFeeds(tables) : {};
+  const side = model.preprocess.cropSize;
+  return {
+    batchSize,
+    async run(pixels) {
+      const feeds = {
+        ...constant,
+        pixels: new ort.Tensor('uint8', pixels, [pixels.length / (side * side * 3), side, side, 3]),
+      };
+      let results: ort.InferenceSession.OnnxValueMapType;
+      try {
+        results = await session.run(feeds);
+      } catch (error) {
+        throw classifyRuntimeError(error, device.provider);
+      }
+      const scores = results['scores']!.data as Float32Array;
+      const embeddings = results['embeddings']?.data as Float32Array | undefined;
+      return embeddings ? { scores, embeddings } : { scores };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** The feeds that {@link neighbourInputs} declares. */
+export function tableFeeds({ nodes, width, sources, features, bias }: NeighbourTables): Feeds {
+  const [sourceName, featureName, biasName] = NEIGHBOUR_INPUTS;
+  return {
+    [sourceName]: new ort.Tensor('int64', sources, [nodes, width]),
+    [featureName]: new ort.Tensor('float32', features, [nodes, width, features.length / (nodes * width)]),
+    [biasName]: new ort.Tensor('float32', bias, [nodes, width]),
+  };
+}
