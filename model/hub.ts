@@ -16,8 +16,13 @@ export interface HubModel {
 
 /** A full commit names its content for good; anything else may move. */
 const COMMIT = /^[0-9a-f]{40}$/;
-/** A CLIP checkpoint whose main revision has had safetensors for years, for those that have none at all. */
-const MODEL_WITH_SAFETENSORS = 'openai/clip-vit-large-patch14';
+/**
+ * A CLIP ViT-B/16 with safetensors on its main revision, here by that revision's commit: LAION's DataComp-XL weights in
+ * the layout of the transformers library, MIT licence. OpenAI's own B/16 has only `pytorch_model.bin` on main, LAION's
+ * repositories hold OpenCLIP's layout.
+ */
+export const DEFAULT_HUB_MODEL =
+  'hub:flavour/CLIP-ViT-B-16-DataComp.XL-s13B-b90K@0c3075a0efb729ca12cb4bb2a1275772c2343730';
 /** How many revisions are looked through for one with safetensors. */
 const MAX_REVISIONS = 30;
 
@@ -163,11 +168,11 @@ async function noSafetensors(api: HubApi, model: HubModel, listing: HubFile[]): 
     (foreign === undefined ? '' : ` (its ${foreign.path} is of another layout)`);
   const advice =
     other === undefined
-      ? `no other revision of it is known to have one; hub:${MODEL_WITH_SAFETENSORS} does`
+      ? `no other revision of it is known to have one; ${DEFAULT_HUB_MODEL} does`
       : `its revision ${other} does`;
   return new Failure('Hub.NoSafetensors', `${what}; ${advice}`, {
     subject: `hub:${model.name}@${model.revision}`,
-    hint: `Use hub:${other === undefined ? MODEL_WITH_SAFETENSORS : `${model.name}@${other}`}.`,
+    hint: `Use ${other === undefined ? DEFAULT_HUB_MODEL : `hub:${model.name}@${other}`}.`,
   });
 }
 

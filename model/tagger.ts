@@ -51,6 +51,8 @@ export interface BatchScores {
 export interface Tagger {
   /** Most images in a run; lower than asked for where the vocabulary is so large that memory bounds it. */
   readonly batchSize: number;
+  /** Bytes of one image's pixels: S * S * 3. */
+  readonly imageBytes: number;
   /** pixels uint8 [B, S, S, 3], 1 <= B <= batchSize. Throws `Device.OutOfMemory`. */
   run(pixels: Uint8Array): Promise<BatchScores>;
   release(): Promise<void>;
@@ -111,6 +113,7 @@ export async function createTagger(
   const side = model.preprocess.cropSize;
   return {
     batchSize,
+    imageBytes: side * side * 3,
     async run(pixels) {
       const feeds = {
         ...constant,

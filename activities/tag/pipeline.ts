@@ -1,10 +1,9 @@
 import { isFailure } from '../../data/failure.ts';
 import { isImageCode } from '../../data/images/codes.ts';
-import type { Tag } from '../../data/parquet/tagRows.ts';
 import type { PlanEntry } from '../../data/run/plan.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
 import { Batcher } from './batcher.ts';
-import type { Decoder, SharedTagger } from './dependencies.ts';
+import type { SharedTagger } from './dependencies.ts';
+import type { RunContext } from './runContext.ts';
 import type { Outcome } from './spool.ts';
 
 /** Store failures that are about one object. Any other is about the store: it fails the activity, which is retried. */
@@ -18,18 +17,7 @@ const OBJECT_CODES: ReadonlySet<string> = new Set([
 ]);
 
 export interface PipelineOptions {
-  source: ObjectStore;
-  decoder: Decoder;
   tagger: SharedTagger;
-  /** Pixels are [S, S, 3]. */
-  imageSide: number;
-  /** The tags of an image from its scores, [asked]. */
-  decide(scores: Float32Array): Tag[];
-  /** The key as rows have it, from the key below the source. */
-  rowKey(key: string): string;
-  maxBytes: number;
-  /** Images being fetched or decoded at once. */
-  concurrency: number;
   /** How many attempts at the shard there were, for failure rows. */
   attempts: number;
   signal: AbortSignal;
@@ -49,9 +37,10 @@ export interface Planned {
 export async function tagImages(
   next: () => Promise<Planned | undefined>,
   report: (at: number, outcome: Outcome) => void,
-  options: PipelineOptions,
+  run: RunContext,
+  { tagger, attempts, signal }: PipelineOptions,
 ): Promise<void> {
-  const { source, decoder, tagger, signal } = options;
+  const { source, decoder } = run;
   const stop = new AbortController();
   const within = AbortSignal.any([signal, stop.signal]);
   interface Fetched extends Planned {
@@ -61,10 +50,10 @@ export async function tagImages(
     width: number;
     height: number;
   }
-  const batcher = new Batcher<Fetched>(tagger, options.imageSide ** 2 * 3, (image, { scores, embedding }) => {
+  const batcher = new Batcher<Fetched>(tagger, run.imageSide ** 2 * 3, (image, { scores, embedding }) => {
     const { etag, sizeBytes, lastModifiedMs, width, height } = image;
-    const key = options.rowKey(image.entry.key);
-    const tags = options.decide(scores);
+    const key = run.rowKey(image.entry.key);
+    const tags = run.decide(scores);
     report(image.at, {
       tagged: { key, etag, sizeBytes, lastModifiedMs, width, height, tags, ...(embedding && { embedding }) },
     });
@@ -75,7 +64,7 @@ export async function tagImages(
     try {
       const { body, info } = await source.get(key, {
         ...(etag !== null && { ifMatch: etag }),
-        maxBytes: options.maxBytes,
+        maxBytes: run.record.spec.maxBytes,
         signal: within,
       });
       const { pixels, width, height } = await decoder.decode(body, { signal: within });
@@ -85,7 +74,7 @@ export async function tagImages(
       if (!isFailure(error) || !(isImageCode(error.code) || OBJECT_CODES.has(error.code))) throw error;
       const code = error.code === 'Store.TooLarge' ? 'Image.TooLarge' : error.code;
       report(image.at, {
-        failed: { key: options.rowKey(key), etag, code, message: error.message, attempts: options.attempts },
+        failed: { key: run.rowKey(key), etag, code, message: error.message, attempts },
       });
     }
   };
@@ -97,7 +86,7 @@ export async function tagImages(
       throw error;
     }
   };
-  const lanes = await Promise.allSettled(Array.from({ length: options.concurrency }, lane));
+  const lanes = await Promise.allSettled(Array.from({ length: run.concurrency }, lane));
   // What has been decoded is scored even where the work stops here: those images are then done.
   const flushed = await Promise.allSettled([batcher.flush()]);
   signal.throwIfAborted();

@@ -1,19 +1,26 @@
 import { Failure } from '../../data/failure.ts';
-import type { PartMetadata } from '../../data/parquet/tagRows.ts';
+import type { PartMetadata, Tag } from '../../data/parquet/tagRows.ts';
 import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/plan.ts';
 import { readRunRecord, type RunRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import type { PipelineOptions } from './pipeline.ts';
+import type { Decoder } from './dependencies.ts';
 
-/** A run as the shards of it are worked on: opened once per worker and run, shared by its shards. */
+/** A run as its shards are worked on: opened once per worker and run, shared by its shards. */
 export interface RunContext {
   output: ObjectStore;
+  source: ObjectStore;
   record: RunRecord;
-  /** The pipeline's options that are the same for every shard. */
-  pipeline: Omit<PipelineOptions, 'attempts' | 'signal'>;
+  decoder: Decoder;
+  /** Decoded pixels are [S, S, 3]. */
+  imageSide: number;
+  /** The tags of an image from its scores, [asked]. */
+  decide(scores: Float32Array): Tag[];
+  /** Images of a shard being fetched or decoded at once. */
+  concurrency: number;
   embedding: boolean;
   metadata: PartMetadata;
   fingerprint: Readonly<Record<string, string>>;
+  /** The key that rows have for a key below the source. */
   rowKey(key: string): string;
   planShard(shard: number): Promise<PlanEntry[]>;
 }

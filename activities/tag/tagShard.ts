@@ -2,8 +2,9 @@ import type { FailureRow } from '../../data/parquet/tagRows.ts';
 import { readReceipt, type Receipt } from '../../data/run/receipt.ts';
 import { commitShard, ensurePublished } from './commit.ts';
 import { tagImages, type PipelineOptions, type Planned } from './pipeline.ts';
+import type { SharedTagger } from './dependencies.ts';
 import type { RunContext } from './runContext.ts';
-import { readSpool, SpoolWriter, type Outcome, type Outcomes } from './spool.ts';
+import { readSpool, SpoolWriter, type Outcome } from './spool.ts';
 import { Window } from './window.ts';
 
 /** Counts of a shard in work: heartbeat details. */
@@ -19,6 +20,7 @@ export interface ShardOptions {
   attempt: string;
   /** 1 for the first attempt. */
   attemptNumber: number;
+  tagger: SharedTagger;
   signal: AbortSignal;
   /** Told often; cheap. */
   progress(progress: ShardProgress): void;
@@ -58,7 +60,7 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
     report(at, { failed: crashed(keys[at]!, entries[at]!.etag, options.attemptNumber) });
 
   const pipeline: PipelineOptions = {
-    ...run.pipeline,
+    tagger: options.tagger,
     attempts: options.attemptNumber,
     signal: options.signal,
   };
@@ -72,11 +74,12 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
         return at === undefined ? undefined : planned(at);
       },
       report,
+      run,
       pipeline,
     );
     for (const at of [...suspects].filter((position) => !outcomes.has(position)).sort((a, b) => a - b)) {
       await spool.write(0, at);
-      await tagImages(once(planned(at)), report, pipeline);
+      await tagImages(once(planned(at)), report, run, pipeline);
     }
   } catch (error) {
     // What is done is kept where the store still takes it; the reason to stop is the one to report either way.
@@ -88,7 +91,7 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
   return commitShard({ output, shard, attempt, outcomes, keys, embedding, metadata, fingerprint });
 }
 
-function count(progress: ShardProgress, outcome: Outcomes extends Map<number, infer T> ? T : never): void {
+function count(progress: ShardProgress, outcome: Outcome): void {
   if ('tagged' in outcome) progress.tagged++;
   else progress.failed++;
 }

@@ -1,0 +1,48 @@
+import type { ObjectStore } from '../data/store/store.ts';
+import type { CorpusActivities } from '../workflows/types.ts';
+import { withHeartbeat } from './activityScope.ts';
+import { checkShards, findPendingShards, finishRun } from './finish.ts';
+import { writePlan, type PlanCursor } from './plan.ts';
+import { requireRun } from './tag/runContext.ts';
+
+export interface CorpusDependencies {
+  openStore(uri: string): ObjectStore;
+}
+
+/** The activities of the `orchestrate` queue: listing and accounting, with the object stores alone. */
+export function createCorpusActivities({ openStore }: CorpusDependencies): CorpusActivities {
+  return {
+    planCorpus: ({ output }) =>
+      withHeartbeat<PlanCursor, { shards: number; keys: number }>(async ({ signal, previous, report }) => {
+        const folder = openStore(output);
+        const { spec } = await requireRun(folder);
+        const { include, exclude, shardSize } = spec;
+        const { shards, keys } = await writePlan(openStore(spec.source), folder, {
+          include,
+          exclude,
+          shardSize,
+          from: previous,
+          report,
+          signal,
+        });
+        return { shards, keys };
+      }),
+
+    findPendingShards: ({ output, from, to }) =>
+      withHeartbeat(() => findPendingShards(openStore(output), from, to)),
+
+    checkShards: ({ output, from, to }) =>
+      withHeartbeat<number, undefined>(async ({ report }) => {
+        let checked = 0;
+        await checkShards(openStore(output), from, to, () => report(++checked));
+        return undefined;
+      }),
+
+    finishRun: ({ output, artifact }) =>
+      withHeartbeat<number, Awaited<ReturnType<typeof finishRun>>>(async ({ report }) => {
+        const folder = openStore(output);
+        let steps = 0;
+        return finishRun(folder, await requireRun(folder), artifact, () => report(++steps));
+      }),
+  };
+}

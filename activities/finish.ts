@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import pMap from 'p-map';
+import { Failure, isFailure } from '../data/failure.ts';
+import { MANIFEST, partKey, PART_KINDS, RECEIPTS, shardOfKey, SPOOL, SUCCESS } from '../data/run/layout.ts';
+import { readPlanIndex } from '../data/run/plan.ts';
+import { readReceipt, type Receipt } from '../data/run/receipt.ts';
+import type { RunRecord } from '../data/run/record.ts';
+import type { ObjectStore } from '../data/store/store.ts';
+import { addCounts, noCounts } from '../workflows/counts.ts';
+import type { Counts, TagCorpusResult } from '../workflows/types.ts';
+import { ensurePublished } from './tag/commit.ts';
+
+/** Receipts read at once: each is a small object, so latency is what there is to hide. */
+const CONCURRENCY = 32;
+
+/** Shards in [from, to) without a receipt, and the counts of those with one. */
+export async function findPendingShards(
+  output: ObjectStore,
+  from: number,
+  to: number,
+): Promise<{ pending: number[]; done: Counts }> {
+  const committed = new Set<number>();
+  for await (const { key } of output.list({ prefix: RECEIPTS })) {
+    const shard = shardOfKey(key);
+    if (shard !== undefined && shard >= from && shard < to) committed.add(shard);
+  }
+  const receipts = await pMap(committed, (shard) => readReceipt(output, shard), { concurrency: CONCURRENCY });
+  const done = receipts
+    .filter((receipt) => receipt !== undefined)
+    .map(countsOf)
+    .reduce(addCounts, noCounts());
+  const pending = Array.from({ length: to - from }, (_, i) => from + i).filter(
+    (shard) => !committed.has(shard),
+  );
+  return { pending, done };
+}
+
+/**
+ * Checks that shards [from, to) are whole: each has a receipt, and both parts that it names lie in their place with
+ * the bytes that were verified when it was put. A missing copy is made. `report` is told after each shard.
+ * Throws `Run.Incomplete` or `Run.PartChanged`.
+ */
+export async function checkShards(
+  output: ObjectStore,
+  from: number,
+  to: number,
+  report: () => void,
+): Promise<void> {
+  const shards = Array.from({ length: to - from }, (_, i) => from + i);
+  const checkShard = async (shard: number): Promise<void> => {
+    const receipt = await readReceipt(output, shard);
+    if (!receipt)
+      throw new Failure('Run.Incomplete', `Shard ${shard} of ${output.uri} has no receipt.`, {
+        subject: output.uri,
+        retryable: true,
+      });
+    for (const kind of PART_KINDS) await checkPart(output, receipt, kind);
+    report();
+  };
+  await pMap(shards, checkShard, { concurrency: CONCURRENCY });
+}
+
+async function checkPart(
+  output: ObjectStore,
+  receipt: Receipt,
+  kind: (typeof PART_KINDS)[number],
+): Promise<void> {
+  const key = partKey(kind, receipt.shard);
+  if ((await partHash(output, key)) === receipt[kind].sha256) return;
+  await ensurePublished(output, receipt);
+  if ((await partHash(output, key)) === receipt[kind].sha256) return;
+  throw new Failure(
+    'Run.PartChanged',
+    `${output.describeKey(key)} is not what its receipt says was written.`,
+    {
+      subject: output.describeKey(key),
+      hint: "Something else wrote to the run's folder; choose another --out.",
+    },
+  );
+}
+
+async function partHash(output: ObjectStore, key: string): Promise<string | undefined> {
+  try {
+    const { body } = await output.get(key);
+    return createHash('sha256').update(body).digest('hex');
+  } catch (error) {
+    if (isFailure(error, 'Store.NotFound')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Ends a run whose shards were all checked: every planned key is in exactly one part (the receipts' rows, each set of
+ * them checked against the plan's keys when it was committed, add up to the plan), the manifest, the spool's removal,
+ * and last `_SUCCESS`. Throws `Run.Unaccounted` where they do not add up.
+ */
+export async function finishRun(
+  output: ObjectStore,
+  record: RunRecord,
+  artifact: string,
+  report: () => void,
+): Promise<TagCorpusResult> {
+  const plan = await readPlanIndex(output);
+  if (!plan) throw new Failure('Run.Incomplete', `${output.uri} has no plan.`, { subject: output.uri });
+  const readOne = async (shard: number): Promise<Receipt> => {
+    report();
+    const receipt = await readReceipt(output, shard);
+    if (!receipt)
+      throw new Failure('Run.Incomplete', `Shard ${shard} of ${output.uri} has no receipt.`, {
+        subject: output.uri,
+      });
+    return receipt;
+  };
+  const receipts = await pMap(Array(plan.shards).keys(), readOne, { concurrency: CONCURRENCY });
+  const counts = receipts.map(countsOf).reduce(addCounts, noCounts());
+  if (counts.images !== plan.keys) {
+    throw new Failure(
+      'Run.Unaccounted',
+      `${plan.keys} keys were planned, but the receipts of ${output.uri} account for ${counts.images}.`,
+      { subject: output.uri },
+    );
+  }
+  const fingerprints = [
+    ...new Map(receipts.map(({ fingerprint }) => [JSON.stringify(fingerprint), fingerprint])).values(),
+  ];
+  const manifest = {
+    version: 1,
+    run: record.id,
+    spec: record.spec,
+    artifact,
+    counts,
+    plan: { keys: plan.keys, sizeBytes: plan.sizeBytes, excluded: plan.excluded, markers: plan.markers },
+    fingerprints,
+    parts: receipts.flatMap((receipt) =>
+      PART_KINDS.map((kind) => ({ key: partKey(kind, receipt.shard), ...receipt[kind] })),
+    ),
+  };
+  await output.put(MANIFEST, JSON.stringify(manifest, null, 1), { contentType: 'application/json' });
+  await removeSpool(output, report);
+  await output.put(SUCCESS, '');
+  return { ...counts, parts: receipts.length };
+}
+
+async function removeSpool(output: ObjectStore, report: () => void): Promise<void> {
+  const keys: string[] = [];
+  for await (const { key } of output.list({ prefix: SPOOL })) keys.push(key);
+  for (let i = 0; i < keys.length; i += 1000) {
+    await output.delete(keys.slice(i, i + 1000));
+    report();
+  }
+}
+
+export const countsOf = ({ tags, failures, failuresByCode }: Receipt): Counts => ({
+  images: tags.rows + failures.rows,
+  tagged: tags.rows,
+  failuresByCode,
+});

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseCategories, type Category } from '../data/categories.ts';
+
+import { parseGraph, type CategoryGraph } from '../data/graphFile.ts';
+import { CATEGORIES, GRAPH, vocabularyKeys } from '../data/run/layout.ts';
+import { readJson } from '../data/run/plan.ts';
+import type { RunRecord } from '../data/run/record.ts';
+import { encodeSafetensors } from '../data/safetensors.ts';
+import type { ObjectStore } from '../data/store/store.ts';
+import { subgraph } from '../data/subgraph.ts';
+import type { ModelFolder } from '../model/modelFolder.ts';
+import type { Vocabulary } from '../model/tagger.ts';
+import type { Inference } from './tag/dependencies.ts';
+
+/** Changes whenever the meaning of the artifact does. */
+const STAGE_VERSION = 1;
+
+const artifactSchema = z.object({
+  /** Hash of the model folder that the features are of. */
+  model: z.string(),
+  /** Asked categories, then the seen ones that inform them. */
+  nodes: z.array(z.string()),
+  asked: z.int(),
+  hopOffsets: z.array(z.int()),
+  /** [source, target, relation, strength] */
+  edges: z.array(z.tuple([z.int(), z.int(), z.int(), z.number()])),
+});
+
+/** A run's categories, as its command read them from the user's file. */
+export async function readCategories(output: ObjectStore): Promise<Category[]> {
+  return parseCategories((await output.get(CATEGORIES)).body, CATEGORIES);
+}
+
+/**
+ * Makes the vocabulary artifact of a run: text features of the asked categories and of the seen ones within as many
+ * hops as the head has layers, and the edges among them. Its name is the hash of all that determines it; one that
+ * exists is not made again. Returns that hash.
+ */
+export async function prepareVocabulary(
+  output: ObjectStore,
+  { spec }: RunRecord,
+  model: ModelFolder,
+  hash: string,
+  inference: Inference,
+): Promise<string> {
+  const name = createHash('sha256')
+    .update(JSON.stringify([STAGE_VERSION, hash, spec.vocabulary, spec.graph, inference.fingerprint]))
+    .digest('hex')
+    .slice(0, 32);
+  const keys = vocabularyKeys(name);
+  if (await output.head(keys.json)) return name;
+
+  const asked = await readCategories(output);
+  const seen = seenCategories(model);
+  const graph = await categoryGraph(output, spec.graph, model);
+  // An untrained head passes no messages: whatever the graph says, its scores are those of CLIP + ISR.
+  const { nodes, hopOffsets, edges } = subgraph(
+    model.head ? graph : { edges: [] },
+    asked.map((category) => category.name),
+    new Set(seen.map((category) => category.name)),
+    model.head?.layers ?? 0,
+  );
+  const byName = new Map([...seen, ...asked].map((category) => [category.name, category]));
+  const text = await inference.encodeCategories(
+    model,
+    nodes.map((node) => byName.get(node)!),
+  );
+  const d = model.config.projection_dim;
+  await output.put(keys.text, encodeSafetensors({ text: { shape: [nodes.length, d], values: text } }));
+  const artifact: z.infer<typeof artifactSchema> = {
+    model: hash,
+    nodes,
+    asked: asked.length,
+    hopOffsets,
+    edges: edges.map(({ source, target, relation, strength }) => [source, target, relation, strength]),
+  };
+  await output.put(keys.json, JSON.stringify(artifact), { contentType: 'application/json' });
+  return name;
+}
+
+/** The artifact as tagging needs it, and the hash of the model that it is for. */
+export async function readVocabulary(
+  output: ObjectStore,
+  name: string,
+): Promise<{ model: string; vocabulary: Vocabulary }> {
+  const keys = vocabularyKeys(name);
+  const { model, asked, hopOffsets, edges } = artifactSchema.parse(await readJson(output, keys.json));
+  const { body } = await output.get(keys.text);
+  const headerBytes = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
+  const text = new Float32Array(body.slice(8 + headerBytes).buffer);
+  return {
+    model,
+    vocabulary: {
+      text,
+      asked,
+      hopOffsets,
+      edges: edges.map(([source, target, relation, strength]) => ({ source, target, relation, strength })),
+    },
+  };
+}
+
+/** What the model was trained on; none for a plain CLIP checkpoint. */
+function seenCategories(model: ModelFolder): Category[] {
+  const file = join(model.dir, 'categories.json');
+  return existsSync(file) ? parseCategories(readFileSync(file), file) : [];
+}
+
+async function categoryGraph(
+  output: ObjectStore,
+  asked: string | null,
+  model: ModelFolder,
+): Promise<CategoryGraph> {
+  if (asked !== null) return parseGraph((await output.get(GRAPH)).body, GRAPH);
+  const file = join(model.dir, 'graph.json');
+  return existsSync(file) ? parseGraph(readFileSync(file), file) : { edges: [] };
+}

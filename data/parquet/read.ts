@@ -1,0 +1,169 @@
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type AsyncBuffer,
+  type FileMetaData,
+} from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { Failure, isFailure, messageOf } from '../failure.ts';
+import type { FailureRow, TagRow } from './tagRows.ts';
+
+/** A Parquet file: its bytes, or something that reads ranges of it (`slice(start, end)`, end exclusive). */
+export type ParquetSource = Uint8Array | AsyncBuffer;
+
+/** A row as read: INT64 as bigint, timestamps as Date, lists as arrays, absent values as null. */
+export type ParquetRecord = Record<string, unknown>;
+
+export interface ReadOptions {
+  /** Top-level columns to read; all where it is missing. */
+  columns?: readonly string[];
+  /** The file's name in messages. */
+  name?: string;
+}
+
+/** What the footer says. */
+export interface ParquetInfo {
+  rows: number;
+  rowGroups: number;
+  /** Names of the top-level columns. */
+  columns: string[];
+  /** The file's key-value metadata. */
+  metadata: Record<string, string>;
+}
+
+/**
+ * Reads the footer.
+ *
+ * @throws Failure `Parquet.Unreadable`
+ */
+export async function readInfo(source: ParquetSource, name = 'the Parquet file'): Promise<ParquetInfo> {
+  return infoOf(await footer(asyncBuffer(source), name));
+}
+
+/**
+ * Reads all rows, of any codec (Snappy, ZSTD, LZ4, GZIP, Brotli) and encoding that hyparquet knows.
+ *
+ * @throws Failure `Parquet.Unreadable`, `Parquet.MissingColumn`
+ */
+export async function readRows(source: ParquetSource, options: ReadOptions = {}): Promise<ParquetRecord[]> {
+  const rows: ParquetRecord[] = [];
+  for await (const group of readRowGroups(source, options)) for (const row of group) rows.push(row);
+  return rows;
+}
+
+/**
+ * Reads a file one row group at a time: memory follows the largest row group of the chosen columns, not the file.
+ *
+ * @throws Failure `Parquet.Unreadable`, `Parquet.MissingColumn`
+ */
+export async function* readRowGroups(
+  source: ParquetSource,
+  options: ReadOptions = {},
+): AsyncGenerator<ParquetRecord[], void, undefined> {
+  const { columns, name = 'the Parquet file' } = options;
+  const file = asyncBuffer(source);
+  const metadata = await footer(file, name);
+  const known = infoOf(metadata).columns;
+  const missing = columns?.find((column) => !known.includes(column));
+  if (missing !== undefined)
+    throw new Failure('Parquet.MissingColumn', `${name} has no column "${missing}".`, {
+      subject: name,
+      hint: `Its columns are: ${known.join(', ')}.`,
+    });
+  let rowStart = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows);
+    const range = {
+      file,
+      metadata,
+      compressors,
+      rowStart,
+      rowEnd,
+      ...(columns && { columns: [...columns] }),
+    };
+    const rows = await orUnreadable(name, () => parquetReadObjects(range));
+    if (rows.length !== rowEnd - rowStart)
+      throw new Failure('Parquet.Unreadable', `${name} announces ${rowEnd} rows and holds fewer.`, {
+        subject: name,
+      });
+    yield rows;
+    rowStart = rowEnd;
+  }
+}
+
+/** A tag as hyparquet assembles it. */
+interface TagRecord {
+  label: string;
+  score: number;
+}
+
+/**
+ * Reads a tags part back as it was given to `encodeTagRows`.
+ *
+ * @throws Failure `Parquet.Unreadable`, `Parquet.MissingColumn`
+ */
+export async function readTagRows(source: ParquetSource, name?: string): Promise<TagRow[]> {
+  const records = await readRows(source, name === undefined ? {} : { name });
+  return records.map((record) => {
+    const { size_bytes: sizeBytes, last_modified: lastModified, embedding } = record;
+    return {
+      key: record['key'] as string,
+      etag: record['etag'] as string | null,
+      sizeBytes: sizeBytes === null ? null : Number(sizeBytes),
+      lastModifiedMs: lastModified === null ? null : (lastModified as Date).getTime(),
+      width: record['width'] as number,
+      height: record['height'] as number,
+      tags: record['tags'] as TagRecord[],
+      ...(embedding !== undefined && { embedding: Float32Array.from(embedding as number[]) }),
+    };
+  });
+}
+
+/**
+ * Reads a failures part back as it was given to `encodeFailureRows`.
+ *
+ * @throws Failure `Parquet.Unreadable`, `Parquet.MissingColumn`
+ */
+export async function readFailureRows(source: ParquetSource, name?: string): Promise<FailureRow[]> {
+  const columns = ['key', 'etag', 'code', 'message', 'attempts'];
+  const records = await readRows(source, { columns, ...(name !== undefined && { name }) });
+  return records as unknown as FailureRow[];
+}
+
+function asyncBuffer(source: ParquetSource): AsyncBuffer {
+  if (!(source instanceof Uint8Array)) return source;
+  return {
+    byteLength: source.byteLength,
+    // A copy of the range: hyparquet wants an ArrayBuffer of its own.
+    slice: (start, end) => Uint8Array.from(source.subarray(start, end)).buffer,
+  };
+}
+
+function footer(file: AsyncBuffer, name: string): Promise<FileMetaData> {
+  return orUnreadable(name, () => parquetMetadataAsync(file));
+}
+
+function infoOf(metadata: FileMetaData): ParquetInfo {
+  return {
+    rows: Number(metadata.num_rows),
+    rowGroups: metadata.row_groups.length,
+    columns: parquetSchema(metadata).children.map((child) => child.element.name),
+    metadata: Object.fromEntries(
+      (metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? '']),
+    ),
+  };
+}
+
+/** Failures of the source itself (a store that is down) pass; what hyparquet cannot make sense of is the file's. */
+async function orUnreadable<T>(name: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isFailure(error)) throw error;
+    throw new Failure('Parquet.Unreadable', `${name} cannot be read as Parquet: ${messageOf(error)}`, {
+      subject: name,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,121 @@
+import type { SchemaElement } from 'hyparquet';
+
+/**
+ * One tagged image: a row of `tags/part-<shard>.parquet`. `null` stands for what the source does not tell.
+ */
+export interface TagRow {
+  /** The object's key (S3) or the path below the folder, as valid Unicode. */
+  key: string;
+  /** Without quotes. */
+  etag: string | null;
+  /** Of the object as stored, an integer >= 0. */
+  sizeBytes: number | null;
+  /** Milliseconds since 1970 UTC; a fraction (file systems have one) is dropped when it is written. */
+  lastModifiedMs: number | null;
+  /** In pixels, upright (after EXIF orientation). */
+  width: number;
+  height: number;
+  /** In the order to write, which is by descending score; scores are written as float32. */
+  tags: readonly Tag[];
+  /** [d] the image's global feature; present in every row of a part or in none. */
+  embedding?: Float32Array;
+}
+
+/** One tag of an image. */
+export interface Tag {
+  label: string;
+  score: number;
+}
+
+/** One image that could not be tagged: a row of `failures/part-<shard>.parquet`. */
+export interface FailureRow {
+  key: string;
+  etag: string | null;
+  /** One of the closed list of image and store codes, as `Image.Corrupt`. */
+  code: string;
+  message: string;
+  /** How many attempts met the image, >= 1. */
+  attempts: number;
+}
+
+/** What a part's file metadata says about where it came from. */
+export interface PartMetadata {
+  /** The run's id. */
+  run: string;
+  /** The model folder's hash. */
+  model: string;
+  /** The vocabulary's hash. */
+  vocabulary: string;
+}
+
+/** Of the columns below; a change that a reader can notice is a new number. */
+export const PART_SCHEMA_VERSION = '1';
+
+/** Keys of {@link PartMetadata} in a part's file metadata. */
+export const METADATA_KEYS = {
+  schema: 'c2srt.schema',
+  run: 'c2srt.run',
+  model: 'c2srt.model',
+  vocabulary: 'c2srt.vocabulary',
+} as const;
+
+type Repetition = 'REQUIRED' | 'OPTIONAL';
+
+const text = (name: string, repetition_type: Repetition = 'REQUIRED'): SchemaElement => ({
+  name,
+  type: 'BYTE_ARRAY',
+  converted_type: 'UTF8',
+  logical_type: { type: 'STRING' },
+  repetition_type,
+});
+
+const int32 = (name: string): SchemaElement => ({ name, type: 'INT32', repetition_type: 'REQUIRED' });
+
+/** The two outer levels of a standard LIST; the element follows. */
+const list = (name: string): SchemaElement[] => [
+  {
+    name,
+    repetition_type: 'REQUIRED',
+    num_children: 1,
+    converted_type: 'LIST',
+    logical_type: { type: 'LIST' },
+  },
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+];
+
+const root = (num_children: number): SchemaElement => ({ name: 'root', num_children });
+
+/**
+ * Columns of a tags part:
+ * `key, etag, size_bytes, last_modified, width, height, tags: list<struct<label, score>>`
+ * and, with `embedding`, `embedding: list<float>`. Only what a source may not tell is nullable.
+ */
+export function tagSchema(embedding: boolean): SchemaElement[] {
+  return [
+    root(embedding ? 8 : 7),
+    text('key'),
+    text('etag', 'OPTIONAL'),
+    { name: 'size_bytes', type: 'INT64', repetition_type: 'OPTIONAL' },
+    {
+      name: 'last_modified',
+      type: 'INT64',
+      converted_type: 'TIMESTAMP_MILLIS',
+      logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MILLIS' },
+      repetition_type: 'OPTIONAL',
+    },
+    int32('width'),
+    int32('height'),
+    ...list('tags'),
+    { name: 'element', repetition_type: 'REQUIRED', num_children: 2 },
+    text('label'),
+    { name: 'score', type: 'FLOAT', repetition_type: 'REQUIRED' },
+    ...(embedding
+      ? [...list('embedding'), { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' } as const]
+      : []),
+  ];
+}
+
+/** Columns of a failures part: `key, etag, code, message, attempts`; only `etag` is nullable. */
+export function failureSchema(): SchemaElement[] {
+  return [root(5), text('key'), text('etag', 'OPTIONAL'), text('code'), text('message'), int32('attempts')];
+}

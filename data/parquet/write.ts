@@ -1,0 +1,178 @@
+import type { DecodedArray, SchemaElement } from 'hyparquet';
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import { Failure } from '../failure.ts';
+import {
+  METADATA_KEYS,
+  PART_SCHEMA_VERSION,
+  failureSchema,
+  tagSchema,
+  type FailureRow,
+  type PartMetadata,
+  type TagRow,
+} from './tagRows.ts';
+
+/**
+ * Values of all columns in a row group. Writers and readers hold a nested column's values and levels as JS arrays while
+ * they work on a row group: this bounds their memory to some hundred MB, however many tags the rows have.
+ */
+const ROW_GROUP_VALUES = 1_000_000;
+
+const MAX_INT32 = 0x7fffffff;
+
+/** A column as written: its name and how a row's value is found. */
+type Column<Row> = readonly [name: string, value: (row: Row) => unknown];
+
+const TAG_COLUMNS: readonly Column<TagRow>[] = [
+  ['key', (row) => row.key],
+  ['etag', (row) => row.etag],
+  ['size_bytes', (row) => (row.sizeBytes === null ? null : BigInt(row.sizeBytes))],
+  ['last_modified', (row) => (row.lastModifiedMs === null ? null : BigInt(Math.floor(row.lastModifiedMs)))],
+  ['width', (row) => row.width],
+  ['height', (row) => row.height],
+  // + 0 turns -0 into 0: the dictionary cannot tell them apart, so which one was written would hang on the row before
+  ['tags', (row) => row.tags.map(({ label, score }) => ({ label, score: score + 0 }))],
+];
+
+const EMBEDDING_COLUMN: Column<TagRow> = ['embedding', (row) => Array.from(row.embedding!, (x) => x + 0)];
+
+const FAILURE_COLUMNS: readonly Column<FailureRow>[] = [
+  ['key', (row) => row.key],
+  ['etag', (row) => row.etag],
+  ['code', (row) => row.code],
+  ['message', (row) => wellFormed(row.message)],
+  ['attempts', (row) => row.attempts],
+];
+
+/**
+ * Encodes `rows` as a tags part: Snappy, column statistics, the same bytes for the same rows and metadata.
+ * Zero rows make a valid part with no row group.
+ *
+ * @param options.embedding whether the part has the `embedding` column; then every row needs one, all of one length.
+ * @throws Failure `Output.InvalidRow` where a value cannot be written exactly (a score that is not finite, a key that is
+ *   not valid Unicode, a missing embedding).
+ */
+export function encodeTagRows(
+  rows: readonly TagRow[],
+  options: { embedding: boolean; metadata: PartMetadata },
+): Uint8Array {
+  const { embedding, metadata } = options;
+  const dimension = embedding ? (rows[0]?.embedding?.length ?? 0) : 0;
+  for (const row of rows) checkTagRow(row, embedding, dimension);
+  return encode({
+    rows,
+    columns: embedding ? [...TAG_COLUMNS, EMBEDDING_COLUMN] : TAG_COLUMNS,
+    schema: tagSchema(embedding),
+    valueCount: (row) => TAG_COLUMNS.length + row.tags.length + dimension,
+    metadata,
+  });
+}
+
+/**
+ * Encodes `rows` as a failures part; as {@link encodeTagRows}. What is not valid Unicode in a message is replaced by
+ * U+FFFD.
+ *
+ * @throws Failure `Output.InvalidRow`
+ */
+export function encodeFailureRows(
+  rows: readonly FailureRow[],
+  options: { metadata: PartMetadata },
+): Uint8Array {
+  for (const row of rows) {
+    checkText(row.key, row.key, 'key');
+    if (row.etag !== null) checkText(row.key, row.etag, 'etag');
+    checkText(row.key, row.code, 'code');
+    checkInteger(row.key, row.attempts, 'attempts', MAX_INT32);
+  }
+  return encode({
+    rows,
+    columns: FAILURE_COLUMNS,
+    schema: failureSchema(),
+    valueCount: () => FAILURE_COLUMNS.length,
+    metadata: options.metadata,
+  });
+}
+
+function encode<Row>(part: {
+  rows: readonly Row[];
+  columns: readonly Column<Row>[];
+  schema: SchemaElement[];
+  valueCount: (row: Row) => number;
+  metadata: PartMetadata;
+}): Uint8Array {
+  const { rows, columns, schema, valueCount, metadata } = part;
+  const writer = new ByteWriter();
+  const parquet = new ParquetWriter({
+    writer,
+    schema,
+    codec: 'SNAPPY',
+    statistics: true,
+    // Keys of one source share long prefixes: bounds cut to the default 16 bytes would tell no part from another.
+    statisticsTruncateLength: Infinity,
+    createdBy: 'c2srt',
+    kvMetadata: [
+      { key: METADATA_KEYS.schema, value: PART_SCHEMA_VERSION },
+      { key: METADATA_KEYS.run, value: metadata.run },
+      { key: METADATA_KEYS.model, value: metadata.model },
+      { key: METADATA_KEYS.vocabulary, value: metadata.vocabulary },
+    ],
+  });
+  for (let start = 0; start < rows.length;) {
+    let end = start;
+    for (let values = 0; end < rows.length && values < ROW_GROUP_VALUES; end++)
+      values += valueCount(rows[end]!);
+    const group = rows.slice(start, end);
+    const columnData = columns.map(([name, value]) => ({ name, data: group.map(value) as DecodedArray }));
+    sync(parquet.write({ columnData, rowGroupSize: group.length }));
+    start = end;
+  }
+  sync(parquet.finish());
+  return writer.getBytes().slice();
+}
+
+/** The writer is asynchronous only where its sink is; a ByteWriter is not. */
+function sync(result: unknown): void {
+  if (result !== undefined) throw new TypeError('hyparquet-writer went asynchronous on a ByteWriter');
+}
+
+function checkTagRow(row: TagRow, embedding: boolean, dimension: number): void {
+  const { key } = row;
+  checkText(key, key, 'key');
+  if (row.etag !== null) checkText(key, row.etag, 'etag');
+  if (row.sizeBytes !== null) checkInteger(key, row.sizeBytes, 'sizeBytes', Number.MAX_SAFE_INTEGER);
+  if (row.lastModifiedMs !== null && !Number.isFinite(row.lastModifiedMs))
+    throw invalid(key, `lastModifiedMs is ${row.lastModifiedMs}`);
+  checkInteger(key, row.width, 'width', MAX_INT32);
+  checkInteger(key, row.height, 'height', MAX_INT32);
+  for (const { label, score } of row.tags) {
+    checkText(key, label, 'label');
+    if (!Number.isFinite(Math.fround(score))) throw invalid(key, `the score of "${label}" is ${score}`);
+  }
+  if (!embedding) return;
+  if (row.embedding?.length !== dimension || dimension === 0)
+    throw invalid(
+      key,
+      `the embedding has ${row.embedding?.length ?? 0} numbers, the part's have ${dimension}`,
+    );
+  if (!row.embedding.every(Number.isFinite))
+    throw invalid(key, 'the embedding has numbers that are not finite');
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function checkText(key: string, value: string, field: string): void {
+  if (LONE_SURROGATE.test(value)) throw invalid(key, `${field} is not valid Unicode`);
+}
+
+function checkInteger(key: string, value: number, field: string, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max) throw invalid(key, `${field} is ${value}`);
+}
+
+function wellFormed(message: string): string {
+  return message.replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
+function invalid(key: string, reason: string): Failure {
+  return new Failure('Output.InvalidRow', `The row of ${JSON.stringify(key)} cannot be written: ${reason}.`, {
+    subject: key,
+  });
+}

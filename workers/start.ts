@@ -1,0 +1,140 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createCorpusActivities } from '../activities/corpusActivities.ts';
+import { createTagActivities } from '../activities/tagActivities.ts';
+import type { Settings } from '../data/config/schema.ts';
+import { openStore } from '../data/store/open.ts';
+import { cacheDir } from '../infra/programs.ts';
+import type { TemporalEnvironment } from '../infra/temporalConnection.ts';
+import { detectProvider } from '../model/onnx/session.ts';
+import { modelHash, resolveModel } from '../model/resolve.ts';
+import { QUEUES, type Queue } from '../workflows/queues.ts';
+import { Decoders } from './decoders.ts';
+import { FailureInterceptor } from './failures.ts';
+import { startInference } from './inference/service.ts';
+
+/** How long activities get on shutdown to spool what they have. */
+const SHUTDOWN_FORCE_TIME = '2 minutes';
+
+/** Heartbeats carry progress; this often they reach the server. */
+const HEARTBEAT_THROTTLE = '2 seconds';
+
+export interface WorkerGroup {
+  /** Resolves when all workers have stopped; rejects where one fails. */
+  readonly finished: Promise<void>;
+  /** Stops taking work, lets activities spool what they have, waits for the inference that runs, and releases all. */
+  shutdown(): Promise<void>;
+}
+
+/** Starts the workers of this process, one per queue. */
+export async function startWorkers(
+  temporal: TemporalEnvironment,
+  queues: readonly Queue[],
+  settings: Settings,
+): Promise<WorkerGroup> {
+  const connection = await NativeConnection.connect(temporal.connection);
+  const closers: (() => Promise<unknown>)[] = [];
+  const workers: Worker[] = [];
+  try {
+    const common: Pick<
+      WorkerOptions,
+      | 'connection'
+      | 'namespace'
+      | 'interceptors'
+      | 'shutdownForceTime'
+      | 'maxHeartbeatThrottleInterval'
+      | 'defaultHeartbeatThrottleInterval'
+    > = {
+      connection,
+      namespace: temporal.namespace,
+      interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+      shutdownForceTime: SHUTDOWN_FORCE_TIME,
+      maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+      defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    };
+    if (queues.includes('orchestrate')) {
+      workers.push(
+        await Worker.create({
+          ...common,
+          taskQueue: QUEUES.orchestrate,
+          workflowsPath: workflowsPath(),
+          activities: createCorpusActivities({ openStore }),
+          workflowThreadPoolSize: Math.min(2, availableParallelism()),
+        }),
+      );
+    }
+    if (queues.includes('gpu')) {
+      const { tag, close } = openDevice(settings);
+      closers.push(close);
+      workers.push(
+        await Worker.create({
+          ...common,
+          taskQueue: QUEUES.gpu,
+          activities: tag,
+          maxConcurrentActivityTaskExecutions: settings.shardSlots,
+        }),
+      );
+    }
+  } catch (error) {
+    await release();
+    throw error;
+  }
+
+  async function release(): Promise<void> {
+    await Promise.all(closers.map((close) => close()));
+    await connection.close();
+  }
+  const stop = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  // A worker that fails takes the others with it: half a process would look alive and not be.
+  const runs = Promise.allSettled(workers.map((worker) => worker.run().finally(stop)));
+  const finished = runs.then(async (results) => {
+    await release();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  });
+  finished.catch(() => undefined);
+  return {
+    finished,
+    async shutdown() {
+      stop();
+      await finished;
+    },
+  };
+}
+
+/** The activities of the `gpu` queue on this process's device, and what closes it. */
+function openDevice(settings: Settings): {
+  tag: ReturnType<typeof createTagActivities>;
+  close: () => Promise<void>;
+} {
+  const provider = settings.provider === 'auto' ? detectProvider() : settings.provider;
+  const inference = startInference({
+    device: { provider, deviceId: settings.deviceId, threads: settings.threads },
+    batchSize: settings.batchSize,
+  });
+  const decoders = new Decoders(settings.decodeProcesses);
+  const tag = createTagActivities({
+    openStore,
+    inference,
+    decoder: (preprocess, limits) => decoders.get(preprocess, limits),
+    async resolveModel(uri) {
+      const dir = await resolveModel(uri, { cacheDir: cacheDir() });
+      return { dir, hash: await modelHash(dir) };
+    },
+    concurrency: settings.fetchConcurrency,
+  });
+  return {
+    tag,
+    async close() {
+      await Promise.all([inference.close(), decoders.close()]);
+    },
+  };
+}
+
+function workflowsPath(): string {
+  const entry = import.meta.url.endsWith('.ts') ? '../workflows/index.ts' : '../workflows/index.js';
+  return fileURLToPath(new URL(entry, import.meta.url));
+}

@@ -1,0 +1,3 @@
+/** All workflows, as the worker's bundler takes them. */
+export { tagCorpus } from './tagCorpus.ts';
+export { tagShards } from './tagShards.ts';

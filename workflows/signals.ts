@@ -1,0 +1,14 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { Counts, TagProgress } from './types.ts';
+
+/** Where a run is: answered by `tagCorpus` at any time. */
+export const progressQuery = defineQuery<TagProgress>('progress');
+
+/** Go on after a pause; a new failure rate replaces the old one. */
+export const resumeSignal = defineSignal<[{ maxFailureRate?: number }]>('resume');
+
+/** From parent to child: start no more shards, or go on. */
+export const pauseShardsSignal = defineSignal<[boolean]>('pauseShards');
+
+/** From child to parent: what has been finished since the last report. */
+export const shardsDoneSignal = defineSignal<[Counts]>('shardsDone');

@@ -1,0 +1,105 @@
+import {
+  condition,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  proxyActivities,
+  setHandler,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { addCounts, budgetExceeded, noCounts } from './counts.ts';
+import { accounting, inference, listing } from './profiles.ts';
+import { pauseShardsSignal, progressQuery, resumeSignal, shardsDoneSignal } from './signals.ts';
+import { tagShards } from './tagShards.ts';
+import type {
+  CorpusActivities,
+  TagActivities,
+  TagCorpusInput,
+  TagCorpusResult,
+  TagProgress,
+} from './types.ts';
+
+/** Shards of one child workflow: keeps every history far below Temporal's limit on events. */
+const SHARDS_PER_CHILD = 1000;
+
+/** Children at work at once; each fills its window on its own. */
+const CHILDREN = 4;
+
+/**
+ * Tags a corpus: plan, prepare, tag, finish (docs/run-folder.md). The run's folder says what is to be done and what is
+ * done already, so an execution can be lost, terminated or started again on another server at any point.
+ */
+export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<TagCorpusResult> {
+  const { heartbeatTimeoutS } = controls;
+  const lister = proxyActivities<CorpusActivities>(listing(heartbeatTimeoutS));
+  const corpus = proxyActivities<CorpusActivities>(accounting(heartbeatTimeoutS));
+  const tag = proxyActivities<TagActivities>(inference(heartbeatTimeoutS));
+  let { maxFailureRate } = controls;
+
+  const progress: TagProgress = {
+    ...noCounts(),
+    stage: 'plan',
+    keys: 0,
+    shards: 0,
+    tagStartedMs: null,
+    imagesBefore: 0,
+    paused: null,
+    children: [],
+  };
+  setHandler(progressQuery, () => progress);
+
+  const tellChildren = (pause: boolean): Promise<unknown> =>
+    // A child that has just ended needs no telling.
+    Promise.allSettled(
+      progress.children.map((id) => getExternalWorkflowHandle(id).signal(pauseShardsSignal, pause)),
+    );
+  setHandler(resumeSignal, async (change) => {
+    maxFailureRate = change.maxFailureRate ?? 1;
+    progress.paused = null;
+    await tellChildren(false);
+  });
+  setHandler(shardsDoneSignal, async (counts) => {
+    Object.assign(progress, addCounts(progress, counts));
+    const reason = budgetExceeded(progress, maxFailureRate);
+    // With nothing left to do there is nothing left to save.
+    if (reason === null || progress.paused !== null || progress.images >= progress.keys) return;
+    progress.paused = reason;
+    await tellChildren(true);
+  });
+
+  const plan = await lister.planCorpus({ output });
+  Object.assign(progress, { stage: 'prepare', keys: plan.keys, shards: plan.shards });
+  const artifact = await tag.prepareVocabulary({ output });
+
+  const { done } = await corpus.findPendingShards({ output, from: 0, to: plan.shards });
+  Object.assign(progress, done, { stage: 'tag', imagesBefore: done.images, tagStartedMs: Date.now() });
+  const ranges = Array.from(
+    { length: Math.ceil(plan.shards / SHARDS_PER_CHILD) },
+    (_, i) => i * SHARDS_PER_CHILD,
+  );
+  const lanes = Math.min(CHILDREN, ranges.length);
+  const window = Math.ceil(controls.concurrency / Math.max(1, lanes));
+  const { workflowId: runId, runId: execution } = workflowInfo();
+  const lane = async (): Promise<void> => {
+    for (let from; (from = ranges.shift()) !== undefined;) {
+      await condition(() => progress.paused === null);
+      const to = Math.min(from + SHARDS_PER_CHILD, plan.shards);
+      // Named by execution too: those of a terminated one may still be ending when its successor starts.
+      const workflowId = `${runId}/${execution.slice(0, 8)}/shards-${from}`;
+      const child = await startChild(tagShards, {
+        workflowId,
+        args: [{ output, from, to, artifact, window, heartbeatTimeoutS, paused: progress.paused !== null }],
+        parentClosePolicy: ParentClosePolicy.TERMINATE,
+      });
+      progress.children.push(workflowId);
+      await child.result();
+      progress.children = progress.children.filter((id) => id !== workflowId);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+
+  progress.stage = 'finish';
+  const result = await corpus.finishRun({ output, artifact });
+  Object.assign(progress, result, { stage: 'done' });
+  return result;
+}
