@@ -107,7 +107,7 @@ async function createWith(path: string, content: string): Promise<boolean> {
  * otherwise remove the lock of whoever came next. The marker names the holder, hence is good for one removal.
  */
 async function evict(path: string, holder: string, staleMs: number): Promise<void> {
-  const marker = `${path}.${(JSON.parse(holder) as { id: string }).id}.evict`;
+  const marker = `${path}.${parseHolder(holder).id}.evict`;
   try {
     await (await open(marker, 'wx')).close();
   } catch (error) {
@@ -126,13 +126,22 @@ async function evict(path: string, holder: string, staleMs: number): Promise<voi
 }
 
 function holderIsGone(holder: string): boolean {
-  const { host, pid } = JSON.parse(holder) as { host: string; pid: number };
+  const { host, pid } = parseHolder(holder);
   if (host !== hostname()) return false;
   try {
     process.kill(pid, 0);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** What a lock file says; one that a power cut left empty names nobody, so that time alone frees it. */
+function parseHolder(holder: string): { host: string; pid: number; id: string } {
+  try {
+    return JSON.parse(holder) as { host: string; pid: number; id: string };
+  } catch {
+    return { host: '', pid: 0, id: 'unreadable' };
   }
 }
 

@@ -77,7 +77,8 @@ export async function startWorkers(
       );
     }
   } catch (error) {
-    await release();
+    // The connection cannot be closed while a worker holds it; why this failed is what matters.
+    await Promise.allSettled([release()]);
     throw error;
   }
 

@@ -89,36 +89,31 @@ export function storedRectangle(
   };
 }
 
-/**
- * Cuts the upright square [side, side, 3] at (left, top) out of stored RGB pixels [height, width, 3].
- * Returns `stored` itself where that is already the square.
- */
-export function cutUpright(
-  stored: Uint8Array,
-  width: number,
-  height: number,
-  orientation: number,
-  left: number,
-  top: number,
-  side: number,
-): Uint8Array {
-  if (orientation === 1 && width === side && height === side) return stored;
-  const { origin, dx, dy } = uprightStrides(orientation, width, height);
-  const square = new Uint8Array(side * side * 3);
+/** Cuts a rectangle out of `pixels` [height, width, 3]; `pixels` itself where that is all of them. */
+export function cutRectangle(pixels: Uint8Array, width: number, rectangle: Rectangle): Uint8Array {
+  const rowBytes = rectangle.width * 3;
+  if (pixels.length === rectangle.height * rowBytes) return pixels;
+  const cut = new Uint8Array(rectangle.height * rowBytes);
+  for (let y = 0; y < rectangle.height; y++) {
+    const from = ((rectangle.top + y) * width + rectangle.left) * 3;
+    cut.set(pixels.subarray(from, from + rowBytes), y * rowBytes);
+  }
+  return cut;
+}
+
+/** Turns a stored square [side, side, 3] upright; `stored` itself where it is. */
+export function turnUpright(stored: Uint8Array, side: number, orientation: number): Uint8Array {
+  if (orientation === 1) return stored;
+  const { origin, dx, dy } = uprightStrides(orientation, side, side);
+  const upright = new Uint8Array(stored.length);
   let to = 0;
   for (let y = 0; y < side; y++) {
-    const row = origin + left * dx + (top + y) * dy;
-    if (dx === 1) {
-      square.set(stored.subarray(row * 3, (row + side) * 3), to);
-      to += side * 3;
-      continue;
-    }
     for (let x = 0; x < side; x++) {
-      const from = (row + x * dx) * 3;
-      square[to++] = stored[from]!;
-      square[to++] = stored[from + 1]!;
-      square[to++] = stored[from + 2]!;
+      const from = (origin + x * dx + y * dy) * 3;
+      upright[to++] = stored[from]!;
+      upright[to++] = stored[from + 1]!;
+      upright[to++] = stored[from + 2]!;
     }
   }
-  return square;
+  return upright;
 }

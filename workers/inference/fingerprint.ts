@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
+import { env } from 'onnxruntime-node';
+import sharp from 'sharp';
 import type { Provider } from '../../model/onnx/session.ts';
 
 /** Instruction sets that ONNX Runtime's CPU kernels differ by. */
@@ -11,20 +13,16 @@ const INSTRUCTION_SETS = ['amx_tile', 'avx512_vnni', 'avx512f', 'avx2', 'sve', '
  * bit; otherwise scores may differ by up to 1e-3 (docs/determinism.md).
  */
 export function fingerprint(provider: Provider): Readonly<Record<string, string>> {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const { version } = createRequire(import.meta.url)('c2srt/package.json') as { version: string };
   return {
     c2srt: version,
-    onnxruntime: packageVersion('onnxruntime-node'),
-    sharp: packageVersion('sharp'),
+    onnxruntime: env.versions.node ?? env.versions.common,
+    libvips: sharp.versions.vips,
+    sharp: sharp.versions.sharp ?? '',
     provider,
     platform: `${platform()}-${arch()}`,
     instructions: instructionSet(),
   };
-}
-
-function packageVersion(name: string): string {
-  const require = createRequire(import.meta.url);
-  return (require(`${name}/package.json`) as { version: string }).version;
 }
 
 function instructionSet(): string {

@@ -41,7 +41,6 @@ const handlers: {
   async stop() {
     for (const tagger of taggers.values()) await tagger.release();
     taggers.clear();
-    port.close();
     return undefined;
   },
 };
@@ -61,6 +60,7 @@ async function answer({ id, name, parameters }: Request): Promise<void> {
     response = { id, error: plain(error) };
   }
   port.postMessage(response, 'result' in response ? transferable(response.result) : []);
+  if (name === 'stop') port.close();
 }
 
 function transferable(result: unknown): ArrayBuffer[] {

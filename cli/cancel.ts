@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { Failure } from '../data/failure.ts';
+import { settingsOf, withSettings } from './options.ts';
+import { findRun } from './runReference.ts';
+import { openSession } from './session.ts';
+
+export function cancelCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('cancel')
+    .description('Ask a run to stop. What it has done stays in its folder; `resume` goes on from there.')
+    .argument('<run>', "the run's id, or its folder");
+  withSettings(command, ['stateDir']);
+  command.action(async (run: string, flags: Record<string, unknown>) => {
+    const session = await openSession(settingsOf(flags), () => undefined);
+    try {
+      const { id, output } = await findRun(run, session);
+      try {
+        await session.client.workflow.getHandle(id).cancel();
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        throw new Failure('Usage.NotRunning', `Run ${id} is not at work on this Temporal server.`, {
+          subject: id,
+          hint: `\`c2srt status ${output}\` says where it is.`,
+        });
+      }
+      console.log(
+        `Run ${id} was asked to stop; its shards in work are spooled first. \`c2srt resume ${output}\` goes on.`,
+      );
+    } finally {
+      await session.close();
+    }
+    finish(0);
+  });
+}

@@ -1,0 +1,87 @@
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
+import type { Settings } from '../data/config/schema.ts';
+import type { TagCorpusInput } from '../workflows/types.ts';
+import { follow } from './follow.ts';
+import { createProgressDisplay } from './progressDisplay.ts';
+import { reportOutcome } from './runOutcome.ts';
+import type { RunReference } from './runReference.ts';
+import { openSession, type Session } from './session.ts';
+import { QUEUES } from '../workflows/queues.ts';
+
+export interface LaunchOptions {
+  json: boolean;
+  settings: Settings;
+  /** The run; may need the session to be found. */
+  run: (session: Session) => Promise<RunReference>;
+  /** Whether the run's folder is new: an execution that the server still has is of a folder that was deleted. */
+  fresh?: boolean;
+  /** Called once the workflow is there, before it is followed. */
+  started?: (handle: WorkflowHandle) => Promise<void>;
+}
+
+/**
+ * Makes sure that a run's workflow is at work (starting it where it is not), follows it, and returns the exit code.
+ * The first Ctrl-C ends the following: a remote run goes on, an embedded one stops cleanly and can be continued.
+ */
+export async function launch({
+  json,
+  settings,
+  run: findRun,
+  fresh = false,
+  started,
+}: LaunchOptions): Promise<number> {
+  const display = createProgressDisplay({ quiet: json });
+  const interrupt = new AbortController();
+  const onSignal = (): void => {
+    if (interrupt.signal.aborted) return;
+    interrupt.abort();
+    display.stop();
+    process.stderr.write('stopping: waiting for the work in hand to be spooled ...\n');
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const session = await openSession(settings, (line) => display.line(line));
+  try {
+    const run = await findRun(session);
+    const startedMs = performance.now();
+    const workers = await session.startWorkers();
+    const workersFailed = workers?.finished.then(() => undefined);
+    const handle = await startRun(session, run, settings, fresh);
+    await started?.(handle);
+    const following = follow(session, handle, display, interrupt.signal);
+    const outcome = await (workersFailed
+      ? Promise.race([following, workersFailed.then(() => following)])
+      : following);
+    display.stop();
+    return reportOutcome(run, outcome, (performance.now() - startedMs) / 1000, {
+      json,
+      embedded: session.embedded,
+    });
+  } finally {
+    display.stop();
+    await session.close();
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+/** The run's workflow: the one at work, else a new execution, which goes on from the run's folder. */
+async function startRun(
+  { client }: Session,
+  { id, output }: RunReference,
+  settings: Settings,
+  fresh: boolean,
+): Promise<WorkflowHandle> {
+  const { concurrency, maxFailureRate, heartbeatTimeoutS } = settings;
+  const input: TagCorpusInput = { output, controls: { concurrency, maxFailureRate, heartbeatTimeoutS } };
+  return client.workflow.start('tagCorpus', {
+    workflowId: id,
+    taskQueue: QUEUES.orchestrate,
+    args: [input],
+    workflowIdConflictPolicy: fresh
+      ? WorkflowIdConflictPolicy.TERMINATE_EXISTING
+      : WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    memo: { output },
+  });
+}

@@ -1,0 +1,208 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { parseCategories, vocabularyHash, type Category } from '../data/categories.ts';
+import type { Settings } from '../data/config/schema.ts';
+import { Failure, messageOf } from '../data/failure.ts';
+import { graphHash, parseGraph } from '../data/graphFile.ts';
+import { CATEGORIES, GRAPH, MANIFEST, SUCCESS } from '../data/run/layout.ts';
+import { readJson } from '../data/run/plan.ts';
+import {
+  claimRunFolder,
+  readRunRecord,
+  specDifferences,
+  type RunRecord,
+  type TagSpec,
+} from '../data/run/record.ts';
+import { canonicalUri, openStore } from '../data/store/open.ts';
+import { probeConditionalPuts } from '../data/store/probe.ts';
+import type { ObjectStore } from '../data/store/store.ts';
+import { temporalConnection } from '../infra/temporalConnection.ts';
+import { launch } from './launch.ts';
+import { modelUri, prefetchModel } from './models.ts';
+import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from './options.ts';
+import { summaryOf } from './runOutcome.ts';
+import { runOfFolder } from './runReference.ts';
+import type { TagCorpusResult } from '../workflows/types.ts';
+
+export interface TagFlags {
+  categories: string;
+  out: string;
+  graph?: string;
+  include?: string[];
+  exclude?: string[];
+  topK?: string;
+  threshold?: string;
+  embedding?: boolean;
+  json?: boolean;
+}
+
+export function tagCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('tag')
+    .description('Tag every image of a bucket or folder with the categories of a file, into Parquet.')
+    .argument('<source>', 's3://bucket/prefix, file:///folder or a folder')
+    .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
+    .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the source")
+    .option('--graph <file>', "category graph, JSON or CSV (default: the model's own)")
+    .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
+    .option('--exclude <glob...>', 'not the keys that match')
+    .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
+    .option('--threshold <score>', 'only tags with at least this score, as it is written')
+    .option('--embedding', "write each image's embedding too")
+    .option('--json', 'print one JSON object at the end, nothing else');
+  withSettings(command, [
+    'model',
+    'shardSize',
+    ...CONTROL_SETTINGS,
+    ...WORKER_SETTINGS,
+    'maxBytes',
+    'maxPixels',
+    'decodeTimeoutMs',
+    'stateDir',
+  ]);
+  command.action(async (source: string, flags: TagFlags) => finish(await tag(source, flags)));
+}
+
+/** The `tag` command; returns its exit code. */
+export async function tag(source: string, flags: TagFlags): Promise<number> {
+  const settings = settingsOf({ ...flags });
+  const json = flags.json ?? false;
+  const run = runOfFolder(flags.out);
+  const output = openStore(run.output);
+  const inputs = await readInputs(flags);
+  const spec = await specOf(canonicalUri(source), flags, settings, inputs);
+  refuseNested(spec.source, run.output);
+
+  const existing = await readRunRecord(output);
+  if (existing) {
+    refuseDifferent(existing, spec, run.output);
+    if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
+  } else await refuseMissing(openStore(spec.source));
+  // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
+  if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
+  if (!existing) {
+    await probeConditionalPuts(output);
+    await output.put(CATEGORIES, JSON.stringify(inputs.categories, null, 1), {
+      contentType: 'application/json',
+    });
+    if (inputs.graph) await output.put(GRAPH, inputs.graph.json, { contentType: 'application/json' });
+    const claimed = await claimRunFolder(output, {
+      version: 1,
+      id: run.id,
+      createdAt: new Date().toISOString(),
+      spec,
+    });
+    refuseDifferent(claimed, spec, run.output);
+  }
+  return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
+}
+
+interface Inputs {
+  categories: Category[];
+  graph: { hash: string; json: string } | undefined;
+}
+
+async function readInputs(flags: TagFlags): Promise<Inputs> {
+  const categories = parseCategories(
+    await readUserFile(flags.categories, '--categories'),
+    flags.categories,
+    (notice) => console.error(notice),
+  );
+  if (flags.graph === undefined) return { categories, graph: undefined };
+  const graph = parseGraph(await readUserFile(flags.graph, '--graph'), flags.graph);
+  return { categories, graph: { hash: graphHash(graph), json: JSON.stringify(graph) } };
+}
+
+async function readUserFile(path: string, flag: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new Failure('Usage.File', `${flag} ${path} cannot be read: ${messageOf(error)}.`, {
+      subject: path,
+      cause: error,
+    });
+  }
+}
+
+async function specOf(
+  source: string,
+  flags: TagFlags,
+  settings: Settings,
+  { categories, graph }: Inputs,
+): Promise<TagSpec> {
+  const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
+  return {
+    source,
+    include: flags.include ?? [],
+    exclude: flags.exclude ?? [],
+    vocabulary: vocabularyHash(categories),
+    graph: graph?.hash ?? null,
+    model: await modelUri(settings.model),
+    topK: numberFlag(
+      '--top-k',
+      flags.topK,
+      (n) => Number.isInteger(n) && n >= 1,
+      'a whole number of at least 1',
+    ),
+    threshold: numberFlag('--threshold', flags.threshold, Number.isFinite, 'a number'),
+    embedding: flags.embedding ?? false,
+    shardSize,
+    maxBytes,
+    maxPixels,
+    decodeTimeoutMs,
+  };
+}
+
+function numberFlag(
+  flag: string,
+  text: string | undefined,
+  accepts: (n: number) => boolean,
+  expected: string,
+): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (text.trim() === '' || !accepts(value))
+    throw new Failure('Usage.Flag', `${flag} is ${JSON.stringify(text)}: expected ${expected}.`);
+  return value;
+}
+
+/** A run that lists its own output would never be the same twice. */
+function refuseNested(source: string, output: string): void {
+  if (output !== source && !`${output}/`.startsWith(`${source}/`)) return;
+  throw new Failure('Usage.OutputInsideSource', `--out ${output} lies inside the source ${source}.`, {
+    subject: output,
+    hint: 'Choose an --out outside of it.',
+  });
+}
+
+/** Says now, and not in a worker's retries, that a bucket or folder is not there. */
+async function refuseMissing(source: ObjectStore): Promise<void> {
+  for await (const _ of source.list()) return;
+}
+
+function refuseDifferent(existing: RunRecord, spec: TagSpec, output: string): void {
+  const differences = specDifferences(existing.spec, spec);
+  if (differences.length === 0) return;
+  throw new Failure(
+    'Run.Different',
+    `${output} holds run ${existing.id}, which was started with other inputs:\n${differences.map((line) => `  ${line}`).join('\n')}`,
+    {
+      subject: output,
+      hint: 'Repeat the first command to go on with that run, or choose another --out.',
+    },
+  );
+}
+
+async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
+  const { counts, parts } = (await readJson(output, MANIFEST)) as {
+    counts: TagCorpusResult;
+    parts: unknown[];
+  };
+  const summary = summaryOf({ id, output: output.uri }, { ...counts, parts: parts.length / 2 }, 0);
+  if (json) console.log(JSON.stringify(summary));
+  else
+    console.log(
+      `Run ${id} is finished already: ${summary.tagged} of ${summary.images} images tagged, ${summary.failed} failed. A finished set never changes; to tag what is new since, start a run with another --out and --since ${output.uri}.`,
+    );
+  return 0;
+}
