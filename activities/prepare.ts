@@ -90,7 +90,8 @@ export async function readVocabulary(
   const { model, asked, hopOffsets, edges } = artifactSchema.parse(await readJson(output, keys.json));
   const { body } = await output.get(keys.text);
   const headerBytes = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
-  const text = new Float32Array(body.slice(8 + headerBytes).buffer);
+  // A copy: the body may be part of a larger buffer, and at an offset that floats cannot start at.
+  const text = new Float32Array(new Uint8Array(body.subarray(8 + headerBytes)).buffer);
   return {
     model,
     vocabulary: {

@@ -29,6 +29,11 @@ export interface LocalS3Options {
   accessKeyId?: string;
   /** Default: a random one per start. */
   secretAccessKey?: string;
+  /**
+   * Keeps a terminal's Ctrl-C from the server, for those who need it while they stop; they must then end in order, by
+   * {@link LocalS3.stop} or `process.exit`. Default false.
+   */
+  outlivesInterrupt?: boolean;
   onProgress?: OnProgress;
 }
 
@@ -68,7 +73,11 @@ export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
     for (const storage of [[], ['--sidecar', `${dir}.meta`]]) {
       // File systems without extended attributes need a folder for what does not fit in a file.
       if (storage[1] !== undefined) await mkdir(storage[1], { recursive: true });
-      const server = start(program, [...flags, 'posix', ...storage, dir], environment, logFile);
+      const server = start(program, [...flags, 'posix', ...storage, dir], {
+        environment,
+        logFile,
+        detached: options.outlivesInterrupt ?? false,
+      });
       if (await answers(server.child, endpoint + healthPath)) {
         const env = {
           AWS_ENDPOINT_URL_S3: endpoint,
@@ -112,13 +121,17 @@ async function install(options: LocalS3Options): Promise<string> {
 function start(
   program: string,
   flags: string[],
-  environment: Record<string, string>,
-  logFile: string,
+  {
+    environment,
+    logFile,
+    detached,
+  }: { environment: Record<string, string>; logFile: string; detached: boolean },
 ): { child: ChildProcess; stop: () => Promise<void> } {
   const log = openSync(logFile, 'a');
   const child = spawn(program, flags, {
     env: { ...process.env, ...environment },
     cwd: dirname(logFile),
+    detached,
     stdio: ['ignore', log, log],
   });
   closeSync(log);

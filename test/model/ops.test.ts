@@ -61,7 +61,7 @@ test.each(cases)('%s has the shape that ONNX Runtime gives it', async (_, build,
   const result = await session.run({
     x: new ort.Tensor(
       'float32',
-      new Float32Array(24).map((v, i) => Math.sin(i)),
+      new Float32Array(24).map((_, i) => Math.sin(i)),
       [4, 2, 3],
     ),
   });

@@ -1,0 +1,23 @@
+/** `npm run bench -- NAME [options]`. */
+const BENCHES = {
+  tag: 'throughput of `c2srt tag` beside a bare loop [--quick] [--only demo|vit] [--rounds N]',
+  memory: 'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]',
+  decode: 'what decoding in child processes costs: FOLDER [--images N] [--size S] [--rounds N]',
+};
+
+const [name] = process.argv.splice(2, 1);
+switch (name) {
+  case 'tag':
+    await import('./tag.ts');
+    break;
+  case 'memory':
+    await import('./memory.ts');
+    break;
+  case 'decode':
+    await import('./decode.ts');
+    break;
+  default:
+    console.error(`usage: npm run bench -- NAME [options]\n`);
+    for (const [known, text] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(8)} ${text}`);
+    process.exitCode = 2;
+}

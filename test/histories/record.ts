@@ -1,0 +1,95 @@
+/**
+ * Records the histories that replay is tested with: `node test/histories/record.ts VERSION`, once per release that
+ * changes a workflow. The workflows are the real ones on a real server; the activities answer at once.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { startOrAttachTemporal } from '../../infra/temporal.ts';
+import { connectTemporal } from '../../infra/temporalConnection.ts';
+import { QUEUES } from '../../workflows/queues.ts';
+import { progressQuery, resumeSignal } from '../../workflows/signals.ts';
+import type { CorpusActivities, Counts, TagActivities, TagCorpusInput } from '../../workflows/types.ts';
+
+const version = process.argv[2];
+if (version === undefined) throw new Error('usage: node test/histories/record.ts VERSION');
+
+const controls = { concurrency: 2, maxFailureRate: 0.05, heartbeatTimeoutS: 30 };
+const shards = 6;
+
+/** Shards of 1,000 images, `failing` of which fail in each; the second attempt at shard 3 is the one that counts. */
+function activities(failing: number): CorpusActivities & TagActivities {
+  const counts: Counts = { images: 1000, tagged: 1000 - failing, failuresByCode: failing > 0 ? { 'Image.Corrupt': failing } : {} };
+  let lost = false;
+  return {
+    planCorpus: () => Promise.resolve({ shards, keys: shards * 1000 }),
+    prepareVocabulary: () => Promise.resolve('0123456789abcdef'),
+    findPendingShards: ({ from, to }) =>
+      Promise.resolve({ pending: Array.from({ length: to - from }, (_, i) => from + i), done: { images: 0, tagged: 0, failuresByCode: {} } }),
+    async tagShard({ shard }) {
+      // Long enough for a report to be due between shards, so that the parent hears of failures before the end.
+      await sleep(2_600);
+      if (shard === 3 && !lost) {
+        lost = true;
+        throw ApplicationFailure.retryable('The store does not answer.', 'Store.Unavailable');
+      }
+      return counts;
+    },
+    checkShards: () => Promise.resolve(),
+    finishRun: () => Promise.resolve({ images: shards * 1000, tagged: shards * counts.tagged, failuresByCode: counts.failuresByCode, parts: shards }),
+  };
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'c2srt-record-'));
+const server = await startOrAttachTemporal({ dir });
+try {
+  const temporal = { connection: { address: server.address }, namespace: server.namespace };
+  const connection = await connectTemporal(temporal);
+  const native = await NativeConnection.connect(temporal.connection);
+  const client = new Client({ connection });
+
+  const record = async (name: string, failing: number, during: (handle: WorkflowHandle) => Promise<void>): Promise<void> => {
+    const workflowsPath = new URL('../../workflows/index.ts', import.meta.url).pathname;
+    const workers = [
+      await Worker.create({ connection: native, taskQueue: QUEUES.orchestrate, workflowsPath, activities: activities(failing) }),
+      await Worker.create({ connection: native, taskQueue: QUEUES.gpu, activities: activities(failing) }),
+    ];
+    const running = workers.map((worker) => worker.run());
+    const input: TagCorpusInput = { output: `file:///runs/${name}`, controls };
+    const handle = await client.workflow.start('tagCorpus', { taskQueue: QUEUES.orchestrate, workflowId: name, args: [input] });
+    await during(handle);
+    await handle.result().catch(() => undefined);
+    await save(name, 'tagCorpus', handle);
+    for await (const { workflowId } of client.workflow.list({ query: `WorkflowId STARTS_WITH "${name}/"` })) {
+      await save(name, 'tagShards', client.workflow.getHandle(workflowId));
+    }
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+  };
+  const save = async (name: string, type: string, handle: WorkflowHandle): Promise<void> => {
+    const file = `${type}-${name}-${version}.json`;
+    writeFileSync(new URL(file, import.meta.url), historyToJSON(await handle.fetchHistory()));
+    console.log(file);
+  };
+
+  await record('whole', 0, () => Promise.resolve());
+  await record('paused', 200, async (handle) => {
+    while ((await handle.query(progressQuery)).paused === null) await sleep(200);
+    await handle.signal(resumeSignal, { maxFailureRate: 1 });
+  });
+  await record('cancelled', 0, async (handle) => {
+    while ((await handle.query(progressQuery)).stage !== 'tag') await sleep(200);
+    await sleep(3_000);
+    await handle.cancel();
+  });
+  await native.close();
+  await connection.close();
+} finally {
+  await server.stop();
+  rmSync(dir, { recursive: true, force: true });
+}
