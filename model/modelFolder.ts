@@ -77,8 +77,10 @@ export function openModelFolder(path: string): ModelFolder {
     tensors,
     weightsFolder: weightsFolder(tensors),
     head: headShape(tensors, config.c2srt.form),
-    promptsOf: ({ name, aliases = [], prompts = templates }) =>
-      [name, ...aliases].flatMap((word) => prompts.map((template) => fillPrompt(template, word))),
+    promptsOf: ({ name, aliases = [], prompts = [] }) =>
+      [name, ...aliases].flatMap((word) =>
+        (prompts.length > 0 ? prompts : templates).map((template) => fillPrompt(template, word)),
+      ),
   };
 }
 

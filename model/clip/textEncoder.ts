@@ -59,7 +59,7 @@ export interface PromptedCategory {
   name: string;
   /** Other names; their prompts enter the same mean. */
   aliases?: readonly string[];
-  /** Templates with `{}` in place of the model's. */
+  /** Templates with `{}` in place of the model's, where there are any. */
   prompts?: readonly string[];
 }
 

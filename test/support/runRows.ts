@@ -49,6 +49,9 @@ export async function queryRows(output: ObjectStore, kind: PartKind, dir: string
     await writeFile(join(dir, key.replace('/', '-')), body);
   }
   const parts = join(dir, `${kind}-part-*.parquet`);
-  return (await queryDuckDb(parts, 'select * from read_parquet($1) order by filename, file_row_number'
-    .replace('read_parquet($1)', 'read_parquet($1, filename = true, file_row_number = true)'))) as Row[];
+  return (await queryDuckDb(
+    parts,
+    `select * exclude (filename, file_row_number)
+     from read_parquet($1, filename = true, file_row_number = true) order by filename, file_row_number`,
+  )) as Row[];
 }

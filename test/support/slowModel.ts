@@ -23,7 +23,11 @@ export async function writeSlowModel(dir: string, layers: number): Promise<strin
     vision_config: Record<string, unknown>;
   };
   const side = PATCHES_PER_SIDE * PATCH;
-  Object.assign(config.vision_config, { image_size: side, num_hidden_layers: layers, num_attention_heads: 1 });
+  Object.assign(config.vision_config, {
+    image_size: side,
+    num_hidden_layers: layers,
+    num_attention_heads: 1,
+  });
   await writeFile(join(dir, 'config.json'), JSON.stringify(config));
   const preprocessor = JSON.parse(
     await readFile(join(TINY_MODEL, 'preprocessor_config.json'), 'utf8'),

@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { writePlan, type PlanCursor } from '../../activities/plan.ts';
+import { keyFilter } from '../../data/run/keyFilter.ts';
+import { readPlanIndex, readPlanShard } from '../../data/run/plan.ts';
+import { openStore } from '../../data/store/open.ts';
+import type { ObjectInfo, ObjectStore } from '../../data/store/store.ts';
+import { compareUtf8 } from '../../data/utf8Order.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'c2srt-plan-'));
+afterAll(() => rmSync(root, { recursive: true }));
+let serial = 0;
+const newOutput = (): ObjectStore => openStore(join(root, String(serial++)));
+
+/** A source of these keys, as any store lists them; `failAfter` keys into the listing it breaks off. */
+function sourceOf(keys: readonly string[], failAfter = Infinity): Pick<ObjectStore, 'list'> {
+  const objects = [...keys]
+    .sort(compareUtf8)
+    .map((key, i): ObjectInfo => ({
+      key,
+      etag: `e${i}`,
+      sizeBytes: key.endsWith('/') ? 0 : 10,
+      lastModifiedMs: i,
+    }));
+  return {
+    async *list({ startAfter } = {}) {
+      let given = 0;
+      for (const object of objects) {
+        if (startAfter !== undefined && compareUtf8(object.key, startAfter) <= 0) continue;
+        if (given++ >= failAfter) throw new Error('the listing broke off');
+        yield object;
+        await Promise.resolve();
+      }
+    },
+  };
+}
+
+async function plannedKeys(output: ObjectStore): Promise<string[]> {
+  const index = (await readPlanIndex(output))!;
+  const shards = await Promise.all(
+    Array.from({ length: index.shards }, (_, shard) => readPlanShard(output, index, shard)),
+  );
+  return shards.flat().map(({ key }) => key);
+}
+
+const options = { include: [], exclude: [], shardSize: 3, report: () => undefined };
+const keySets = fc.uniqueArray(fc.stringMatching(/^[a-c0/é😀.]{1,8}$/), { maxLength: 30 });
+
+test('plans every key once, in the order of the listing, in shards of the size asked for', async () => {
+  await fc.assert(
+    fc.asyncProperty(keySets, fc.integer({ min: 1, max: 7 }), async (keys, shardSize) => {
+      const output = newOutput();
+      const index = await writePlan(sourceOf(keys), output, { ...options, shardSize });
+      const images = keys.filter((key) => !key.endsWith('/')).sort(compareUtf8);
+      expect(await plannedKeys(output)).toEqual(images);
+      expect(index).toMatchObject({
+        keys: images.length,
+        shards: Math.ceil(images.length / shardSize),
+        markers: keys.length - images.length,
+        sizeBytes: 10 * images.length,
+      });
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('goes on where a lost attempt stopped, and the lost attempt cannot change the plan', async () => {
+  await fc.assert(
+    fc.asyncProperty(keySets, fc.integer({ min: 0, max: 30 }), async (keys, failAfter) => {
+      const output = newOutput();
+      const source = sourceOf(keys);
+      let cursor: PlanCursor | undefined;
+      const report = (given: PlanCursor): void => void (cursor = given);
+      await writePlan(sourceOf(keys, failAfter), output, { ...options, report }).catch(() => undefined);
+      const index = await writePlan(source, output, { ...options, from: cursor });
+      expect(await plannedKeys(output)).toEqual(keys.filter((key) => !key.endsWith('/')).sort(compareUtf8));
+      // A zombie that lists something else finds the plan committed.
+      expect(await writePlan(sourceOf(['zombie']), output, options)).toEqual(index);
+      expect(await plannedKeys(output)).not.toContain('zombie');
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('of two planners at once one plan counts, whole', async () => {
+  const output = newOutput();
+  const [a, b] = [
+    Array.from({ length: 50 }, (_, i) => `a${i}`),
+    Array.from({ length: 40 }, (_, i) => `b${i}`),
+  ];
+  const [first, second] = await Promise.all([
+    writePlan(sourceOf(a), output, options),
+    writePlan(sourceOf(b), output, options),
+  ]);
+  expect(first).toEqual(second);
+  expect([a, b].map((keys) => [...keys].sort(compareUtf8))).toContainEqual(await plannedKeys(output));
+});
+
+test('memory does not grow with the number of keys: a million plans within 100 MB of ten thousand', async () => {
+  const peak = async (count: number): Promise<number> => {
+    const script = new URL('./planMany.ts', import.meta.url).pathname;
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--expose-gc',
+      '--max-old-space-size=128',
+      script,
+      String(count),
+      join(root, `many-${count}`),
+    ]);
+    const { keys, shards, peakBytes } = JSON.parse(stdout) as Record<'keys' | 'shards' | 'peakBytes', number>;
+    expect([keys, shards]).toEqual([count, count / 10_000]);
+    return peakBytes;
+  };
+  expect((await peak(1_000_000)) - (await peak(10_000))).toBeLessThan(100e6);
+});
+
+describe('globs', () => {
+  test.each<[string[], string[], string, boolean]>([
+    [[], [], 'any/thing', true],
+    [['*.jpg'], [], 'deep/down/a.jpg', true],
+    [['*.jpg'], [], 'a.jpg.txt', false],
+    [['raw/**'], [], 'raw/2024/a.png', true],
+    [['raw/**'], [], 'other/raw/a.png', false],
+    [['*.{jpg,png}'], [], 'x/a.png', true],
+    [[], ['thumbs/**'], 'thumbs/a.jpg', false],
+    [['*.jpg'], ['**/private/**'], 'a/private/b.jpg', false],
+    [[], ['.*'], 'a/.hidden.jpg', false],
+    [['*.jpg', '*.png'], [], 'a.png', true],
+  ])('include %j, exclude %j: %s', (include, exclude, key, taken) => {
+    expect(keyFilter(include, exclude)(key)).toBe(taken);
+  });
+});
