@@ -18,16 +18,46 @@ export interface ImageTokens {
  * projection to unit length (method, step 1). pixels float32 [B, 3, S, S], normalised.
  */
 export function encodeImages(pixels: Tensor, config: ClipConfig, weights: Weights): ImageTokens {
-  const vision = config.vision_config;
-  const prefix = 'vision_model';
-  let x = norm(embedPatches(pixels, config, weights), weights, `${prefix}.pre_layrnorm`, vision); // the checkpoint's own spelling
-  for (let layer = 0; layer < vision.num_hidden_layers; layer++) {
-    x = block(x, weights, `${prefix}.encoder.layers.${layer}`, vision);
+  const layers = config.vision_config.num_hidden_layers;
+  return projectTokens(
+    visionBlocks(embedImages(pixels, config, weights), config, weights, 0, layers),
+    config,
+    weights,
+  );
+}
+
+/** What the first block is given: embeddings after the first layer norm. [B, 3, S, S] -> [B, 1 + P, width]. */
+export function embedImages(pixels: Tensor, config: ClipConfig, weights: Weights): Tensor {
+  // The checkpoints' own spelling.
+  return norm(
+    embedPatches(pixels, config, weights),
+    weights,
+    'vision_model.pre_layrnorm',
+    config.vision_config,
+  );
+}
+
+/** Blocks [from, to) of the vision encoder. [B, 1 + P, width] -> the same. */
+export function visionBlocks(
+  hidden: Tensor,
+  config: ClipConfig,
+  weights: Weights,
+  from: number,
+  to: number,
+): Tensor {
+  let x = hidden;
+  for (let layer = from; layer < to; layer++) {
+    x = block(x, weights, `vision_model.encoder.layers.${layer}`, config.vision_config);
   }
-  x = norm(x, weights, `${prefix}.post_layernorm`, vision);
-  const tokens = unit(
-    linear(x, weights('visual_projection.weight', [config.projection_dim, vision.hidden_size])),
-  ); // [B, 1 + P, d]
+  return x;
+}
+
+/** Post layer norm, visual projection, unit length, for every token. [B, 1 + P, width] -> f_G and patches. */
+export function projectTokens(hidden: Tensor, config: ClipConfig, weights: Weights): ImageTokens {
+  const vision = config.vision_config;
+  const x = norm(hidden, weights, 'vision_model.post_layernorm', vision);
+  const projection = weights('visual_projection.weight', [config.projection_dim, vision.hidden_size]);
+  const tokens = unit(linear(x, projection)); // [B, 1 + P, d]
   return {
     global: op.squeeze(op.slice(tokens, 1, 0, 1), 1),
     patches: op.slice(tokens, 1, 1, tokens.size(1)),

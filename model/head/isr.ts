@@ -32,7 +32,7 @@ export function selectPatches(patches: Tensor, text: Tensor, { tau, alpha, cap }
     [count],
   );
   const isLowest = op.and(op.equal(probability, lowest), op.lessOrEqual(index, last));
-  return op.cast(op.or(op.greater(probability, lowest), isLowest), 'float32');
+  return op.stopGradient(op.cast(op.or(op.greater(probability, lowest), isLowest), 'float32'));
 }
 
 /** f_L [B, n, d]: the unit-length mean of the kept patches. keep [B, n, P], patches [B, P, d]. */

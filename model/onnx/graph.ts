@@ -69,6 +69,8 @@ export class Graph {
   private readonly outputs: { name: string; tensor: Tensor }[] = [];
   private readonly initializers: TensorProto[] = [];
   private readonly constants = new Map<string, Tensor>();
+  private readonly producers = new Map<Tensor, Node>();
+  private readonly stopped = new Set<Tensor>();
   private serial = 0;
 
   constructor(name: string) {
@@ -143,8 +145,25 @@ export class Graph {
     const outputs = results.map(
       ({ dtype, shape }, i) => new Tensor(this, names?.[i] ?? `${name}:${i}`, dtype, shape),
     );
-    this.nodes.push({ op, name, inputs, outputs, attributes });
+    const node: Node = { op, name, inputs, outputs, attributes };
+    this.nodes.push(node);
+    for (const output of outputs) this.producers.set(output, node);
     return outputs;
+  }
+
+  /** The node that computes a value; undefined for inputs and constants. */
+  producerOf(tensor: Tensor): Node | undefined {
+    return this.producers.get(tensor);
+  }
+
+  /** Marks a value as one that no gradient flows through, and returns it. */
+  stop(tensor: Tensor): Tensor {
+    this.stopped.add(tensor);
+    return tensor;
+  }
+
+  isStopped(tensor: Tensor): boolean {
+    return this.stopped.has(tensor);
   }
 
   /** The graph as the bytes of an ONNX model file. */

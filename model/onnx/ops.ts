@@ -12,6 +12,7 @@ import {
   type Attributes,
   type Dim,
   type DType,
+  type Node,
   type Shape,
   type Tensor,
 } from './graph.ts';
@@ -57,6 +58,13 @@ export const or = binary('Or');
 
 export const sigmoid = unary('Sigmoid');
 export const erf = unary('Erf');
+export const exp = unary('Exp');
+export const log = unary('Log');
+export const sqrt = unary('Sqrt');
+export const neg = unary('Neg');
+
+/** `x` as a constant: no gradient flows through it. */
+export const stopGradient = (x: Tensor): Tensor => x.graph.stop(one('Identity', [x], x.shape));
 
 export const leakyRelu = (x: Tensor, slope: number): Tensor =>
   one('LeakyRelu', [x], x.shape, { alpha: { float: slope } });
@@ -145,7 +153,44 @@ export function slice(x: Tensor, axis: number, from: number, to: number): Tensor
     throw shapeFailure(`Slice ${from}:${to} along ${axis} of ${describe(x)}`);
   const { graph } = x;
   const shape = x.shape.map((dim, i) => (i === at ? to - from : dim));
-  return one('Slice', [x, graph.integers([from]), graph.integers([to]), graph.integers([at])], shape);
+  const y = one('Slice', [x, graph.integers([from]), graph.integers([to]), graph.integers([at])], shape);
+  return withParameters(y, { axis: at, from, to });
+}
+
+/** The axis and bounds of a Slice node that {@link slice} made. */
+export const sliceOf = (node: Node): { axis: number; from: number; to: number } => parametersOf(node);
+
+/** The axis and counts of a Pad node that {@link pad} made. */
+export const padOf = (node: Node): { axis: number; before: number } => parametersOf(node);
+
+/** The axis that a reduction node reduces. */
+export const axisOfReduction = (node: Node): number => parametersOf<{ axis: number }>(node).axis;
+
+/**
+ * What an op was asked for in numbers, where ONNX takes them as constant inputs: its gradient rule needs them, and
+ * reading them back out of the graph would be a second way to say the same.
+ */
+const parameters = new WeakMap<Tensor, object>();
+
+function withParameters(y: Tensor, given: object): Tensor {
+  parameters.set(y, given);
+  return y;
+}
+
+const parametersOf = <T extends object>(node: Node): T => parameters.get(node.outputs[0]!) as T;
+
+/** All axes but the last as one: [..., n] -> [rows, n]. */
+export function flattenRows(x: Tensor): Tensor {
+  if (x.rank === 2) return x;
+  const { graph } = x;
+  const n = x.size(-1);
+  return one('Reshape', [x, graph.integers([-1, n])], [rowsDim(x.shape.slice(0, -1)), n]);
+}
+
+/** The product of dimensions: a number, or a name made of theirs. */
+function rowsDim(dims: Shape): Dim {
+  if (dims.every((dim) => typeof dim === 'number')) return dims.reduce((a, b) => a * b, 1);
+  return dims.join('*');
 }
 
 /** Entries of `x` along `axis` at `indices` (int64, any rank). */
@@ -163,6 +208,25 @@ export function expandLike(x: Tensor, like: Tensor, axis: number, shape: Shape):
   ])[0]!;
   const rest = shape.slice(1).map((dim) => (typeof dim === 'number' ? dim : 1));
   return one('Expand', [x, concat([size, graph.integers(rest)], 0)], shape);
+}
+
+/** Repeats axes of size 1, and adds leading ones, so that `x` has the shape of `like`. */
+export function expandTo(x: Tensor, like: Tensor): Tensor {
+  if (x.shape.length === like.shape.length && x.shape.every((dim, i) => dim === like.shape[i])) return x;
+  const { graph } = x;
+  broadcastShapes('Expand', x.shape, like.shape);
+  const shape = graph.node('Shape', [like], {}, [{ dtype: 'int64', shape: [like.rank] }])[0]!;
+  return one('Expand', [x, shape], like.shape);
+}
+
+/** Zeros before and after `x` along one axis. */
+export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
+  const at = axisOf(x, axis);
+  if (before === 0 && after === 0) return x;
+  const shape = x.shape.map((dim, i) => (i === at ? x.size(at) + before + after : dim));
+  const pads = (count: number) => x.shape.map((_, i) => (i === at ? count : 0));
+  const y = one('Pad', [x, x.graph.integers([...pads(before), ...pads(after)])], shape);
+  return withParameters(y, { axis: at, before });
 }
 
 export const softmax = (x: Tensor, axis = -1): Tensor =>
@@ -197,10 +261,12 @@ const reduction =
     const shape = keepDims
       ? x.shape.map((dim, i) => (i === at ? 1 : dim))
       : x.shape.filter((_, i) => i !== at);
-    return one(op, [x, x.graph.integers([at])], shape, { keepdims: keepDims ? 1 : 0 });
+    const y = one(op, [x, x.graph.integers([at])], shape, { keepdims: keepDims ? 1 : 0 });
+    return withParameters(y, { axis: at });
   };
 
 export const reduceSum = reduction('ReduceSum');
+export const reduceMean = reduction('ReduceMean');
 export const reduceMin = reduction('ReduceMin');
 export const reduceMax = reduction('ReduceMax');
 export const reduceL2 = reduction('ReduceL2');

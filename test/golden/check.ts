@@ -7,21 +7,22 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { parseGraph, RELATIONS } from '../../data/graphFile.ts';
 import { preprocess } from '../../data/images/preprocess.ts';
-import type { IndexedEdge } from '../../data/subgraph.ts';
 import { openSafetensors, readFloats, type TensorEntry } from '../../data/safetensors.ts';
 import type { HeadSettings } from '../../model/clip/config.ts';
 import { encodeTokenIds, unitMean } from '../../model/clip/textEncoder.ts';
 import { encodeImages, normalise } from '../../model/clip/vision.ts';
 import { checkpointWeights, weightsFolder } from '../../model/clip/weights.ts';
 import { scoreCategories } from '../../model/head/head.ts';
-import { EDGE_FEATURES, neighbourInputs, neighbourTables } from '../../model/head/neighbours.ts';
+import { neighbourInputs, neighbourTables } from '../../model/head/neighbours.ts';
 import { headShape } from '../../model/head/shape.ts';
 import { evaluate, type F1 } from '../../model/metrics.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import { Graph, type Tensor } from '../../model/onnx/graph.ts';
 import { createSession, type DeviceOptions } from '../../model/onnx/session.ts';
 import { tableFeeds } from '../../model/tagger.ts';
+import { goldenEdges } from './edges.ts';
 import { safeChoices } from './margin.ts';
+import { checkTraining } from './training.ts';
 import { compareDirections, compareIds, compareSets, compareValues, type Comparison } from './compare.ts';
 
 const FORMS = ['anchored', 'residual', 'plain'] as const;
@@ -48,8 +49,9 @@ export async function checkGolden(dir: string, device: DeviceOptions): Promise<G
   ];
   for (const form of FORMS) {
     if (existsSync(join(dir, `head-${form}.safetensors`))) comparisons.push(...(await checkHead(dir, form, device, scale)));
+    if (existsSync(join(dir, `train-${form}.safetensors`))) comparisons.push(...(await checkTraining(dir, form, device, scale)));
   }
-  const covered = new Set(['text.json', 'encoder.safetensors', 'graph.json', 'metrics.json', ...FORMS.map((form) => `head-${form}.safetensors`)]);
+  const covered = new Set(['text.json', 'encoder.safetensors', 'graph.json', 'metrics.json', ...FORMS.flatMap((form) => [`head-${form}.safetensors`, `train-${form}.safetensors`])]);
   const unchecked = readdirSync(dir).filter((name) => /\.(safetensors|json)$/.test(name) && !covered.has(name));
   return { comparisons, unchecked };
 }
@@ -128,7 +130,7 @@ async function checkHead(dir: string, form: HeadSettings['form'], device: Device
   const settings: HeadSettings = { form, tau: scalar('tau'), alpha: scalar('alpha'), cap: scalar('cap') };
 
   const graph = new Graph(`head-${form}`);
-  const tables = neighbourTables(categories, headEdges(head));
+  const tables = neighbourTables(categories, goldenEdges(head));
   const traced = new Map<string, Tensor>();
   const weights = checkpointWeights(graph, head, file);
   scoreCategories({
@@ -175,22 +177,11 @@ function checkGraph(dir: string, form: string, head: ReadonlyMap<string, TensorE
   const listed = parseGraph(readFileSync(file), file).edges.map(
     ({ source, target, relation, strength }) => `${source} -${relation}-> ${target} ${Math.fround(strength)}`,
   );
-  const used = headEdges(head).map(
+  const used = goldenEdges(head).map(
     ({ source, target, relation, strength }) =>
       `${categories[source]!} -${RELATIONS[relation]!}-> ${categories[target]!} ${strength}`,
   );
   return compareSets(`graph.json as head-${form} has it`, listed, used);
-}
-
-/** The edges of a head file without its self loops, which our tables imply. */
-function headEdges(head: ReadonlyMap<string, TensorEntry>): IndexedEdge[] {
-  const ends = readFloats(entry(head, 'edge_index'));
-  const features = readFloats(entry(head, 'edge_attr'));
-  const count = ends.length / 2;
-  return Array.from({ length: count }, (_, e) => {
-    const row = features.subarray(e * EDGE_FEATURES, (e + 1) * EDGE_FEATURES);
-    return { source: ends[e]!, target: ends[count + e]!, relation: row.indexOf(1), strength: row.at(-1)! };
-  }).filter(({ relation }) => relation !== 0);
 }
 
 interface MetricsGolden {

@@ -1,0 +1,132 @@
+/** AdamW with decoupled weight decay (Loshchilov & Hutter 2019), as a graph: one run is one update of all parameters. */
+import * as ort from 'onnxruntime-node';
+import { Graph, type Tensor } from '../onnx/graph.ts';
+import * as op from '../onnx/ops.ts';
+import { createSession, type DeviceOptions } from '../onnx/session.ts';
+
+export interface AdamWSettings {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  /** Whether a parameter decays, by its name. */
+  decays(name: string): boolean;
+  /** The gradients' global norm is brought down to this; undefined: as it is. */
+  clipNorm?: number;
+}
+
+/** Trained parameters by name. */
+export type Parameters = Map<string, { shape: readonly number[]; values: Float32Array }>;
+
+/** What an update changes: the parameters, and the moments and number of steps of the optimiser. */
+export interface TrainingState {
+  parameters: Parameters;
+  /** First and second moment of each parameter's gradient. */
+  m: Map<string, Float32Array>;
+  v: Map<string, Float32Array>;
+  /** Updates made. */
+  step: number;
+}
+
+/** The state before the first update. */
+export function initialState(parameters: Parameters): TrainingState {
+  const zeros = () =>
+    new Map([...parameters].map(([name, { values }]) => [name, new Float32Array(values.length)]));
+  return { parameters, m: zeros(), v: zeros(), step: 0 };
+}
+
+export interface AdamW {
+  /** The state after one update with these gradients (by name) at this learning rate; `state` itself is left as it is. */
+  update(
+    state: TrainingState,
+    gradients: ReadonlyMap<string, Float32Array>,
+    learningRate: number,
+  ): Promise<TrainingState>;
+  release(): Promise<void>;
+}
+
+export async function createAdamW(
+  parameters: Parameters,
+  settings: AdamWSettings,
+  device: DeviceOptions,
+): Promise<AdamW> {
+  const { beta1, beta2, epsilon, weightDecay, decays, clipNorm } = settings;
+  const graph = new Graph('adamw');
+  const rate = graph.input('rate', 'float32', []);
+  // 1 - βᵗ of both moments.
+  const correction1 = graph.input('correction1', 'float32', []);
+  const correction2 = graph.input('correction2', 'float32', []);
+  const entries = [...parameters].map(([name, { shape }]) => ({
+    name,
+    shape,
+    gradient: graph.input(`gradient ${name}`, 'float32', shape),
+  }));
+  const factor =
+    clipNorm === undefined
+      ? undefined
+      : clipFactor(
+          entries.map(({ gradient }) => gradient),
+          clipNorm,
+        );
+  for (const { name, shape, gradient: given } of entries) {
+    const gradient = factor ? op.mul(given, factor) : given;
+    const [p, m, v] = ['parameter', 'm', 'v'].map((kind) =>
+      graph.input(`${kind} ${name}`, 'float32', shape),
+    ) as [Tensor, Tensor, Tensor];
+    const nextM = op.add(op.mul(m, beta1), op.mul(gradient, 1 - beta1));
+    const nextV = op.add(op.mul(v, beta2), op.mul(op.mul(gradient, gradient), 1 - beta2));
+    const direction = op.div(
+      op.div(nextM, correction1),
+      op.add(op.sqrt(op.div(nextV, correction2)), epsilon),
+    );
+    const decayed = decays(name) ? op.mul(p, op.sub(1, op.mul(rate, weightDecay))) : p;
+    graph.output(`parameter' ${name}`, op.sub(decayed, op.mul(direction, rate)));
+    graph.output(`m' ${name}`, nextM);
+    graph.output(`v' ${name}`, nextV);
+  }
+  const session = await createSession(graph.encode(), device);
+  return {
+    async update(state, gradients, learningRate) {
+      const step = state.step + 1;
+      const scalar = (value: number) => new ort.Tensor('float32', Float32Array.of(value), []);
+      const feeds: Record<string, ort.Tensor> = {
+        rate: scalar(learningRate),
+        correction1: scalar(1 - beta1 ** step),
+        correction2: scalar(1 - beta2 ** step),
+      };
+      for (const [name, { shape, values }] of state.parameters) {
+        const tensor = (data: Float32Array) => new ort.Tensor('float32', data, shape);
+        feeds[`gradient ${name}`] = tensor(gradients.get(name)!);
+        feeds[`parameter ${name}`] = tensor(values);
+        feeds[`m ${name}`] = tensor(state.m.get(name)!);
+        feeds[`v ${name}`] = tensor(state.v.get(name)!);
+      }
+      const results = await session.run(feeds);
+      const values = (kind: string, name: string) => results[`${kind}' ${name}`]!.data as Float32Array;
+      const names = [...state.parameters.keys()];
+      return {
+        parameters: new Map(
+          [...state.parameters].map(([name, { shape }]) => [
+            name,
+            { shape, values: values('parameter', name) },
+          ]),
+        ),
+        m: new Map(names.map((name) => [name, values('m', name)])),
+        v: new Map(names.map((name) => [name, values('v', name)])),
+        step,
+      };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** min(1, clipNorm / |all gradients|). */
+function clipFactor(gradients: readonly Tensor[], clipNorm: number): Tensor {
+  const squares = gradients.map((gradient) => {
+    let sum = op.mul(gradient, gradient);
+    while (sum.rank > 0) sum = op.reduceSum(sum, 0);
+    return sum;
+  });
+  const norm = op.sqrt(squares.reduce((a, b) => op.add(a, b)));
+  return op.div(clipNorm, op.maximum(norm, clipNorm));
+}
