@@ -2,7 +2,7 @@ import type { ObjectStore } from '../data/store/store.ts';
 import type { CorpusActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { checkShards, findPendingShards, finishRun } from './finish.ts';
-import { writePlan, type PlanCursor } from './plan.ts';
+import { writePlan, type PlanCursor } from './plan/writePlan.ts';
 import { requireRun } from './tag/runContext.ts';
 
 export interface CorpusDependencies {
@@ -17,10 +17,12 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
         const folder = openStore(output);
         const { spec } = await requireRun(folder);
         const { include, exclude, shardSize } = spec;
+        const since = spec.since === null ? undefined : openStore(spec.since);
         const { shards, keys } = await writePlan(openStore(spec.source), folder, {
           include,
           exclude,
           shardSize,
+          since,
           from: previous,
           report,
           signal,

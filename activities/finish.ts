@@ -129,7 +129,13 @@ export async function finishRun(
     spec: record.spec,
     artifact,
     counts,
-    plan: { keys: plan.keys, sizeBytes: plan.sizeBytes, excluded: plan.excluded, markers: plan.markers },
+    plan: {
+      keys: plan.keys,
+      sizeBytes: plan.sizeBytes,
+      excluded: plan.excluded,
+      markers: plan.markers,
+      deleted: plan.since?.deleted.keys ?? 0,
+    },
     fingerprints,
     parts: receipts.flatMap((receipt) =>
       PART_KINDS.map((kind) => ({ key: partKey(kind, receipt.shard), ...receipt[kind] })),

@@ -16,6 +16,7 @@ import { prepareVocabulary, readCategories, readVocabulary } from './prepare.ts'
 import type { Decoder, Inference } from './tag/dependencies.ts';
 import { planReader, requireRun, rowKeys, type RunContext } from './tag/runContext.ts';
 import { tagShard, type ShardProgress } from './tag/tagShard.ts';
+import { Turn } from './tag/turn.ts';
 
 export interface TagDependencies {
   openStore(uri: string): ObjectStore;
@@ -56,11 +57,18 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
       }),
 
     tagShard: ({ output, shard, artifact }) =>
-      withHeartbeat<ShardProgress, Counts>(async ({ signal, attempt, report }) => {
+      withHeartbeat<ShardProgress, Counts>(async ({ signal, attempt, previous, report }) => {
         const { context, model, vocabulary } = await openedRun(output, artifact);
         const tagger = await inference.tagger(artifact, model, vocabulary, { embedding: context.embedding });
         try {
-          const options = { attempt: randomUUID(), attemptNumber: attempt, tagger, signal, progress: report };
+          const options = {
+            attempt: randomUUID(),
+            attemptNumber: attempt,
+            closed: previous?.closed ?? [],
+            tagger,
+            signal,
+            progress: report,
+          };
           return countsOf(await tagShard(context, shard, options));
         } finally {
           await tagger.release();
@@ -116,6 +124,7 @@ async function openRun(
     imageSide: model.preprocess.cropSize,
     decide: (scores) => decideTags(scores, decision),
     concurrency: dependencies.concurrency,
+    turn: new Turn(),
     embedding: spec.embedding,
     metadata: { run: record.id, model: hash, vocabulary: spec.vocabulary },
     fingerprint: dependencies.inference.fingerprint,

@@ -30,6 +30,7 @@ export interface TagFlags {
   graph?: string;
   include?: string[];
   exclude?: string[];
+  since?: string;
   topK?: string;
   threshold?: string;
   embedding?: boolean;
@@ -46,6 +47,7 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     .option('--graph <file>', "category graph, JSON or CSV (default: the model's own)")
     .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
     .option('--exclude <glob...>', 'not the keys that match')
+    .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
     .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
     .option('--threshold <score>', 'only tags with at least this score, as it is written')
     .option('--embedding', "write each image's embedding too")
@@ -77,7 +79,10 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
   if (existing) {
     refuseDifferent(existing, spec, run.output);
     if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
-  } else await refuseMissing(openStore(spec.source));
+  } else {
+    await refuseMissing(openStore(spec.source));
+    if (spec.since !== null) await refuseOtherSource(openStore(spec.since), spec.source);
+  }
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
   if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
   if (!existing) {
@@ -135,6 +140,7 @@ async function specOf(
     source,
     include: flags.include ?? [],
     exclude: flags.exclude ?? [],
+    since: flags.since === undefined ? null : canonicalUri(flags.since),
     vocabulary: vocabularyHash(categories),
     graph: graph?.hash ?? null,
     model: await modelUri(settings.model),
@@ -180,6 +186,24 @@ async function refuseMissing(source: ObjectStore): Promise<void> {
   for await (const _ of source.list()) return;
 }
 
+/** An incremental run needs a finished run of the same source to compare with. */
+async function refuseOtherSource(since: ObjectStore, source: string): Promise<void> {
+  const base = await readRunRecord(since);
+  if (!base || !(await since.head(SUCCESS))) {
+    throw new Failure('Usage.Since', `--since ${since.uri} is not the folder of a finished run.`, {
+      subject: since.uri,
+      hint: '`c2srt status` says where that run is.',
+    });
+  }
+  if (base.spec.source !== source) {
+    throw new Failure(
+      'Usage.Since',
+      `--since ${since.uri} is a run of ${base.spec.source}, not of ${source}.`,
+      { subject: since.uri },
+    );
+  }
+}
+
 function refuseDifferent(existing: RunRecord, spec: TagSpec, output: string): void {
   const differences = specDifferences(existing.spec, spec);
   if (differences.length === 0) return;
@@ -202,7 +226,7 @@ async function reportFinished(output: ObjectStore, { id }: RunRecord, json: bool
   if (json) console.log(JSON.stringify(summary));
   else
     console.log(
-      `Run ${id} is finished already: ${summary.tagged} of ${summary.images} images tagged, ${summary.failed} failed. A finished set never changes; to tag what is new since, start a run with another --out and --since ${output.uri}.`,
+      `Run ${id} is finished already: ${summary.tagged} of ${summary.images} images tagged, ${summary.failed} failed. A finished set never changes; to tag what is new or changed since, run it with another --out and --since ${output.uri}.`,
     );
   return 0;
 }

@@ -4,6 +4,7 @@ import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/pla
 import { readRunRecord, type RunRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Decoder } from './dependencies.ts';
+import type { Turn } from './turn.ts';
 
 /** A run as its shards are worked on: opened once per worker and run, shared by its shards. */
 export interface RunContext {
@@ -17,6 +18,8 @@ export interface RunContext {
   decide(scores: Float32Array): Tag[];
   /** Images of a shard being fetched or decoded at once. */
   concurrency: number;
+  /** Which of the worker's shards may start images. */
+  turn: Turn;
   embedding: boolean;
   metadata: PartMetadata;
   fingerprint: Readonly<Record<string, string>>;

@@ -38,28 +38,37 @@ export interface SpoolState {
   crashers: Set<number>;
 }
 
-/** Reads what earlier attempts at a shard left in the spool. */
-export async function readSpool(output: ObjectStore, shard: number): Promise<SpoolState> {
+/**
+ * Reads what earlier attempts at a shard left in the spool. `closed` are attempts that ended in order but could not
+ * write so.
+ */
+export async function readSpool(
+  output: ObjectStore,
+  shard: number,
+  closed: readonly string[] = [],
+): Promise<SpoolState> {
   const attempts = new Map<string, string[]>();
   for await (const { key } of output.list({ prefix: spoolFolder(shard) })) {
     const [, , attempt, name] = key.split('/');
     if (attempt !== undefined && name?.startsWith('rows-'))
       attempts.set(attempt, [...(attempts.get(attempt) ?? []), key]);
   }
-  const pieces = await Promise.all(
-    [...attempts.values()].map((keys) =>
-      Promise.all(keys.map((key) => readJson(output, key) as Promise<Piece>)),
-    ),
+  const read = await Promise.all(
+    [...attempts].map(async ([name, keys]) => ({
+      pieces: await Promise.all(keys.map((key) => readJson(output, key) as Promise<Piece>)),
+      inOrder: closed.includes(name),
+    })),
   );
   const outcomes: Outcomes = new Map();
-  for (const { at, ...row } of pieces.flat().flatMap(({ rows }) => rows)) outcomes.set(at, fromSpool(row));
+  for (const { at, ...row } of read.flatMap(({ pieces }) => pieces).flatMap(({ rows }) => rows))
+    outcomes.set(at, fromSpool(row));
 
   const timesInFlight = new Map<number, number>();
   const crashers = new Set<number>();
-  for (const attempt of pieces) {
-    const last = attempt.at(-1);
-    if (!last || last.closed) continue;
-    const finished = new Set(attempt.flatMap(({ rows }) => rows.map(({ at }) => at)));
+  for (const { pieces, inOrder } of read) {
+    const last = pieces.at(-1);
+    if (!last || last.closed || inOrder) continue;
+    const finished = new Set(pieces.flatMap(({ rows }) => rows.map(({ at }) => at)));
     const inFlight =
       last.alone === undefined ? range(last.limit).filter((at) => !finished.has(at)) : [last.alone];
     for (const at of inFlight) timesInFlight.set(at, (timesInFlight.get(at) ?? 0) + 1);

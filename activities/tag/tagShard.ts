@@ -13,6 +13,8 @@ export interface ShardProgress {
   images: number;
   tagged: number;
   failed: number;
+  /** Attempts that ended in order while the store could not be told: the next attempt must not take them for lost. */
+  closed: readonly string[];
 }
 
 export interface ShardOptions {
@@ -20,6 +22,8 @@ export interface ShardOptions {
   attempt: string;
   /** 1 for the first attempt. */
   attemptNumber: number;
+  /** {@link ShardProgress.closed} of the attempt before. */
+  closed: readonly string[];
   tagger: SharedTagger;
   signal: AbortSignal;
   /** Told often; cheap. */
@@ -42,13 +46,13 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
 
   const entries = await run.planShard(shard);
   const keys = entries.map(({ key }) => run.rowKey(key));
-  const { outcomes, suspects, crashers } = await readSpool(output, shard);
+  const { outcomes, suspects, crashers } = await readSpool(output, shard, options.closed);
   const spool = new SpoolWriter(output, shard, options.attempt);
   const record = (at: number, outcome: Outcome): void => {
     outcomes.set(at, outcome);
     spool.add(at, outcome);
   };
-  const progress = { shard, images: entries.length, tagged: 0, failed: 0 };
+  const progress = { shard, images: entries.length, tagged: 0, failed: 0, closed: options.closed };
   for (const outcome of outcomes.values()) count(progress, outcome);
   const report = (at: number, outcome: Outcome): void => {
     record(at, outcome);
@@ -67,23 +71,34 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
   const planned = (at: number): Planned => ({ at, entry: entries[at]! });
   try {
     const pending = entries.flatMap((_, at) => (outcomes.has(at) || suspects.has(at) ? [] : [at]));
-    const window = new Window(pending, (limit) => spool.write(limit));
-    await tagImages(
-      async () => {
-        const at = await window.take();
-        return at === undefined ? undefined : planned(at);
-      },
-      report,
-      run,
-      pipeline,
-    );
+    const endTurn = await run.turn.take(options.signal);
+    try {
+      const window = new Window(pending, (limit) => spool.write(limit));
+      await tagImages(
+        async () => {
+          const at = await window.take();
+          if (at !== undefined) return planned(at);
+          endTurn();
+          return undefined;
+        },
+        report,
+        run,
+        pipeline,
+      );
+    } finally {
+      endTurn();
+    }
     for (const at of [...suspects].filter((position) => !outcomes.has(position)).sort((a, b) => a - b)) {
       await spool.write(0, at);
       await tagImages(once(planned(at)), report, run, pipeline);
     }
   } catch (error) {
     // What is done is kept where the store still takes it; the reason to stop is the one to report either way.
-    await spool.close().catch(() => undefined);
+    try {
+      await spool.close();
+    } catch {
+      options.progress({ ...progress, closed: [...options.closed, options.attempt] });
+    }
     throw error;
   }
   const { attempt } = options;

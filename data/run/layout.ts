@@ -23,6 +23,15 @@ export const shardName = (shard: number): string => String(shard).padStart(6, '0
 export const planShardKey = (attempt: string, shard: number): string =>
   `_plan/${attempt}/shard-${shardName(shard)}.jsonl`;
 
+/** In an incremental run, a piece of the source's whole listing: what the next incremental run compares with. */
+export const listingShardKey = (attempt: string, shard: number): string =>
+  `_plan/${attempt}/listing-${shardName(shard)}.jsonl`;
+
+/** A piece of the keys that an incremental run found gone, as the planning attempt wrote it, and in its place. */
+export const plannedDeletionsKey = (attempt: string, shard: number): string =>
+  `_plan/${attempt}/deleted-${shardName(shard)}.jsonl`;
+export const deletionsKey = (shard: number): string => `_deleted/part-${shardName(shard)}.jsonl`;
+
 export const partKey = (kind: PartKind, shard: number): string => `${kind}/part-${shardName(shard)}.parquet`;
 
 export const receiptKey = (shard: number): string => `${RECEIPTS}${shardName(shard)}.json`;

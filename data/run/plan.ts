@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { PLAN_INDEX, planShardKey } from './layout.ts';
+import { listingShardKey, PLAN_INDEX, planShardKey } from './layout.ts';
 
 /** A planned object: one line of a plan shard. What the source does not tell is null. */
 export const planEntrySchema = z.object({
@@ -18,15 +18,22 @@ export type PlanEntry = z.infer<typeof planEntrySchema>;
 const segmentSchema = z.object({ attempt: z.string(), from: z.int(), to: z.int() });
 export type PlanSegment = z.infer<typeof segmentSchema>;
 
-const indexSchema = z.object({
+/** A sequence of numbered shards that planning writes. */
+const shardsSchema = z.object({
   shards: z.int().nonnegative(),
   keys: z.int().nonnegative(),
+  segments: z.array(segmentSchema),
+});
+export type PlannedShards = z.infer<typeof shardsSchema>;
+
+const indexSchema = shardsSchema.extend({
   sizeBytes: z.int().nonnegative(),
   /** Objects that globs excluded. */
   excluded: z.int().nonnegative(),
   /** Folder markers: zero bytes under a key that ends in `/`. */
   markers: z.int().nonnegative(),
-  segments: z.array(segmentSchema),
+  /** In an incremental run the whole listing and the keys that are gone; null in a full one, whose plan is its listing. */
+  since: z.object({ listing: shardsSchema, deleted: shardsSchema }).nullable(),
 });
 
 /** The plan of a run, written last: without it there is no plan. */
@@ -39,6 +46,19 @@ export async function readPlanIndex(output: ObjectStore): Promise<PlanIndex | un
   } catch (error) {
     if (isFailure(error, 'Store.NotFound')) return undefined;
     throw error;
+  }
+}
+
+/** All keys that a run's source had when it was planned, in order. Throws `Run.Incomplete` where there is no plan. */
+export async function* readListing(output: ObjectStore): AsyncGenerator<PlanEntry> {
+  const index = await readPlanIndex(output);
+  if (!index) throw new Failure('Run.Incomplete', `${output.uri} has no plan.`, { subject: output.uri });
+  const [listing, keyOf] = index.since ? [index.since.listing, listingShardKey] : [index, planShardKey];
+  for (const { attempt, from, to } of listing.segments) {
+    for (let shard = from; shard < to; shard++) {
+      const { body } = await output.get(keyOf(attempt, shard));
+      yield* decodePlanShard(Buffer.from(body).toString());
+    }
   }
 }
 

@@ -10,6 +10,8 @@ export const tagSpecSchema = z.object({
   source: z.string(),
   include: z.array(z.string()),
   exclude: z.array(z.string()),
+  /** Folder of the run that this one is incremental to; null: a full run. */
+  since: z.string().nullable(),
   /** Hash of the categories in `_inputs/categories.json`. */
   vocabulary: z.string(),
   /** Hash of the graph in `_inputs/graph.json`; null: the model's own. */

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { writePlan, type PlanCursor } from '../../activities/plan.ts';
+import { writePlan, type PlanCursor } from '../../activities/plan/writePlan.ts';
+import { deletionsKey } from '../../data/run/layout.ts';
 import { keyFilter } from '../../data/run/keyFilter.ts';
-import { readPlanIndex, readPlanShard } from '../../data/run/plan.ts';
+import { decodePlanShard, readListing, readPlanIndex, readPlanShard } from '../../data/run/plan.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectInfo, ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
@@ -19,14 +20,12 @@ const newOutput = (): ObjectStore => openStore(join(root, String(serial++)));
 
 /** A source of these keys, as any store lists them; `failAfter` keys into the listing it breaks off. */
 function sourceOf(keys: readonly string[], failAfter = Infinity): Pick<ObjectStore, 'list'> {
-  const objects = [...keys]
-    .sort(compareUtf8)
-    .map((key, i): ObjectInfo => ({
-      key,
-      etag: `e${i}`,
-      sizeBytes: key.endsWith('/') ? 0 : 10,
-      lastModifiedMs: i,
-    }));
+  const objects = [...keys].sort(compareUtf8).map((key, i): ObjectInfo => ({
+    key,
+    etag: `e${i}`,
+    sizeBytes: key.endsWith('/') ? 0 : 10,
+    lastModifiedMs: i,
+  }));
   return {
     async *list({ startAfter } = {}) {
       let given = 0;
@@ -99,6 +98,75 @@ test('of two planners at once one plan counts, whole', async () => {
   ]);
   expect(first).toEqual(second);
   expect([a, b].map((keys) => [...keys].sort(compareUtf8))).toContainEqual(await plannedKeys(output));
+});
+
+test('incremental runs plan what is new or changed, list what is gone, and chain', async () => {
+  type State = Record<string, string>;
+  const states = fc.array(
+    fc.dictionary(fc.stringMatching(/^[a-d/é😀]{1,3}[a-c]$/), fc.constantFrom('1', '2', '3'), {
+      maxKeys: 12,
+    }),
+    { minLength: 2, maxLength: 4 },
+  );
+  const sourceOfState = (state: State): Pick<ObjectStore, 'list'> => ({
+    async *list({ startAfter } = {}) {
+      for (const key of Object.keys(state).sort(compareUtf8)) {
+        if (startAfter === undefined || compareUtf8(key, startAfter) > 0)
+          yield { key, etag: state[key]!, sizeBytes: 1, lastModifiedMs: 0 };
+        await Promise.resolve();
+      }
+    },
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      states,
+      fc.integer({ min: 1, max: 4 }),
+      fc.boolean(),
+      async (history, shardSize, interrupted) => {
+        let since: ObjectStore | undefined;
+        let before: State = {};
+        for (const state of history) {
+          const output = newOutput();
+          let from: PlanCursor | undefined;
+          if (interrupted) {
+            // The first attempt is lost after its first shard.
+            const first = {
+              ...options,
+              since,
+              shardSize,
+              report: (cursor: PlanCursor) => {
+                from = cursor;
+                throw new Error('lost');
+              },
+            };
+            await writePlan(sourceOfState(state), output, first).catch(() => undefined);
+          }
+          if (!(await readPlanIndex(output)))
+            await writePlan(sourceOfState(state), output, { ...options, since, shardSize, from });
+          const keys = Object.keys(state).sort(compareUtf8);
+          expect(await plannedKeys(output)).toEqual(keys.filter((key) => state[key] !== before[key]));
+          const listed: string[] = [];
+          for await (const { key } of readListing(output)) listed.push(key);
+          expect(listed).toEqual(keys);
+          const gone: string[] = [];
+          for (let shard = 0; shard < ((await readPlanIndex(output))!.since?.deleted.shards ?? 0); shard++) {
+            gone.push(
+              ...decodePlanShard(Buffer.from((await output.get(deletionsKey(shard))).body).toString()).map(
+                ({ key }) => key,
+              ),
+            );
+          }
+          expect(gone).toEqual(
+            Object.keys(before)
+              .filter((key) => !(key in state))
+              .sort(compareUtf8),
+          );
+          [since, before] = [output, state];
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test('memory does not grow with the number of keys: a million plans within 100 MB of ten thousand', async () => {

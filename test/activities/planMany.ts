@@ -1,7 +1,7 @@
 /** Plans as many simulated keys as it is told, and prints what that took; a process of its own, for its memory. */
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectInfo } from '../../data/store/store.ts';
-import { writePlan } from '../../activities/plan.ts';
+import { writePlan } from '../../activities/plan/writePlan.ts';
 
 const [count, folder] = [Number(process.argv[2]), process.argv[3]!];
 const list = async function* (): AsyncIterable<ObjectInfo> {

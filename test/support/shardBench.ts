@@ -8,6 +8,7 @@ import type { ObjectStore } from '../../data/store/store.ts';
 import type { SharedTagger } from '../../activities/tag/dependencies.ts';
 import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
 import type { ShardOptions } from '../../activities/tag/tagShard.ts';
+import { Turn } from '../../activities/tag/turn.ts';
 
 const SIDE = 8;
 
@@ -35,6 +36,7 @@ export async function shardContext(
     excluded: 0,
     markers: 0,
     segments: [{ attempt: 'planner', from: 0, to: 1 }],
+    since: null,
   };
   await output.put(planShardKey('planner', 0), encodePlanShard(entries));
   await output.put(PLAN_INDEX, JSON.stringify(index));
@@ -47,6 +49,7 @@ export async function shardContext(
       source: source.uri,
       include: [],
       exclude: [],
+      since: null,
       vocabulary: 'v',
       graph: null,
       model: 'm',
@@ -67,6 +70,7 @@ export async function shardContext(
     imageSide: SIDE,
     decide: (scores) => [{ label: 'brightness', score: scores[0]! }],
     concurrency: 4,
+    turn: new Turn(),
     embedding: false,
     metadata: { run: 'run', model: 'm', vocabulary: 'v' },
     fingerprint: { engine: 'test' },
@@ -95,6 +99,7 @@ export function brightnessTagger(brightness = 1): SharedTagger {
 export const attemptOptions = (attempt: string, given: Partial<ShardOptions> = {}): ShardOptions => ({
   attempt,
   attemptNumber: 1,
+  closed: [],
   tagger: brightnessTagger(),
   signal: new AbortController().signal,
   progress: () => undefined,
