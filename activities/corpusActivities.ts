@@ -1,7 +1,8 @@
+import { findPendingShards } from '../data/run/pending.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { CorpusActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
-import { checkShards, findPendingShards, finishRun } from './finish.ts';
+import { checkShards, finishRun } from './finish.ts';
 import { writePlan, type PlanCursor } from './plan/writePlan.ts';
 import { requireRun } from './tag/runContext.ts';
 

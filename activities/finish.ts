@@ -1,39 +1,17 @@
 import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import { Failure, isFailure } from '../data/failure.ts';
-import { MANIFEST, partKey, PART_KINDS, RECEIPTS, shardOfKey, SPOOL, SUCCESS } from '../data/run/layout.ts';
+import { MANIFEST, partKey, PART_KINDS, SPOOL, SUCCESS } from '../data/run/layout.ts';
 import { readPlanIndex } from '../data/run/plan.ts';
-import { readReceipt, type Receipt } from '../data/run/receipt.ts';
+import { addCounts, noCounts } from '../data/run/counts.ts';
+import { countsOf, readReceipt, type Receipt } from '../data/run/receipt.ts';
 import type { RunRecord } from '../data/run/record.ts';
 import type { ObjectStore } from '../data/store/store.ts';
-import { addCounts, noCounts } from '../workflows/counts.ts';
-import type { Counts, TagCorpusResult } from '../workflows/types.ts';
+import type { TagCorpusResult } from '../workflows/types.ts';
 import { ensurePublished } from './tag/commit.ts';
 
 /** Receipts read at once: each is a small object, so latency is what there is to hide. */
 const CONCURRENCY = 32;
-
-/** Shards in [from, to) without a receipt, and the counts of those with one. */
-export async function findPendingShards(
-  output: ObjectStore,
-  from: number,
-  to: number,
-): Promise<{ pending: number[]; done: Counts }> {
-  const committed = new Set<number>();
-  for await (const { key } of output.list({ prefix: RECEIPTS })) {
-    const shard = shardOfKey(key);
-    if (shard !== undefined && shard >= from && shard < to) committed.add(shard);
-  }
-  const receipts = await pMap(committed, (shard) => readReceipt(output, shard), { concurrency: CONCURRENCY });
-  const done = receipts
-    .filter((receipt) => receipt !== undefined)
-    .map(countsOf)
-    .reduce(addCounts, noCounts());
-  const pending = Array.from({ length: to - from }, (_, i) => from + i).filter(
-    (shard) => !committed.has(shard),
-  );
-  return { pending, done };
-}
 
 /**
  * Checks that shards [from, to) are whole: each has a receipt, and both parts that it names lie in their place with
@@ -155,9 +133,3 @@ async function removeSpool(output: ObjectStore, report: () => void): Promise<voi
     report();
   }
 }
-
-export const countsOf = ({ tags, failures, failuresByCode }: Receipt): Counts => ({
-  images: tags.rows + failures.rows,
-  tagged: tags.rows,
-  failuresByCode,
-});

@@ -11,12 +11,14 @@ import type { RunRecord } from '../data/run/record.ts';
 import { encodeSafetensors } from '../data/safetensors.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { subgraph } from '../data/subgraph.ts';
+import { linkByWordnet } from '../model/graph/wordnet.ts';
+import { WORDNET_VERSION } from '../model/graph/wordnetDatabase.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
 import type { Vocabulary } from '../model/tagger.ts';
 import type { Inference } from './tag/dependencies.ts';
 
 /** Changes whenever the meaning of the artifact does. */
-const STAGE_VERSION = 1;
+const STAGE_VERSION = 2;
 
 const artifactSchema = z.object({
   /** Hash of the model folder that the features are of. */
@@ -46,8 +48,10 @@ export async function prepareVocabulary(
   hash: string,
   inference: Inference,
 ): Promise<string> {
+  // An untrained head passes no messages: whatever a graph says, its scores are those of CLIP + ISR.
+  const provider = model.head === undefined ? 'none' : (spec.graph ?? WORDNET_VERSION);
   const name = createHash('sha256')
-    .update(JSON.stringify([STAGE_VERSION, hash, spec.vocabulary, spec.graph, inference.fingerprint]))
+    .update(JSON.stringify([STAGE_VERSION, hash, spec.vocabulary, provider, inference.fingerprint]))
     .digest('hex')
     .slice(0, 32);
   const keys = vocabularyKeys(name);
@@ -55,10 +59,9 @@ export async function prepareVocabulary(
 
   const asked = await readCategories(output);
   const seen = seenCategories(model);
-  const graph = await categoryGraph(output, spec.graph, model);
-  // An untrained head passes no messages: whatever the graph says, its scores are those of CLIP + ISR.
+  const graph = model.head ? await categoryGraph(output, spec.graph, model, asked, seen) : { edges: [] };
   const { nodes, hopOffsets, edges } = subgraph(
-    model.head ? graph : { edges: [] },
+    graph,
     asked.map((category) => category.name),
     new Set(seen.map((category) => category.name)),
     model.head?.layers ?? 0,
@@ -109,12 +112,16 @@ function seenCategories(model: ModelFolder): Category[] {
   return existsSync(file) ? parseCategories(readFileSync(file), file) : [];
 }
 
+/** The run's own graph; without one the model's, with links from WordNet for the categories that it lacks. */
 async function categoryGraph(
   output: ObjectStore,
-  asked: string | null,
+  given: string | null,
   model: ModelFolder,
+  asked: readonly Category[],
+  seen: readonly Category[],
 ): Promise<CategoryGraph> {
-  if (asked !== null) return parseGraph((await output.get(GRAPH)).body, GRAPH);
+  if (given !== null) return parseGraph((await output.get(GRAPH)).body, GRAPH);
   const file = join(model.dir, 'graph.json');
-  return existsSync(file) ? parseGraph(readFileSync(file), file) : { edges: [] };
+  const graph = existsSync(file) ? parseGraph(readFileSync(file), file) : { edges: [] };
+  return { edges: [...graph.edges, ...linkByWordnet({ asked, seen, graph })] };
 }

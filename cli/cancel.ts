@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { Failure } from '../data/failure.ts';
 import { settingsOf, withSettings } from './options.ts';
 import { findRun } from './runReference.ts';
@@ -15,15 +15,15 @@ export function cancelCommand(program: Command, finish: (code: number) => void):
     const session = await openSession(settingsOf(flags), () => undefined);
     try {
       const { id, output } = await findRun(run, session);
-      try {
-        await session.client.workflow.getHandle(id).cancel();
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      const handle = session.client.workflow.getHandle(id);
+      // A server takes the cancellation of a run that has ended, and does nothing.
+      if (!(await isRunning(handle))) {
         throw new Failure('Usage.NotRunning', `Run ${id} is not at work on this Temporal server.`, {
           subject: id,
           hint: `\`c2srt status ${output}\` says where it is.`,
         });
       }
+      await handle.cancel();
       console.log(
         `Run ${id} was asked to stop; its shards in work are spooled first. \`c2srt resume ${output}\` goes on.`,
       );
@@ -32,4 +32,13 @@ export function cancelCommand(program: Command, finish: (code: number) => void):
     }
     finish(0);
   });
+}
+
+async function isRunning(handle: WorkflowHandle): Promise<boolean> {
+  try {
+    return (await handle.describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }

@@ -72,6 +72,7 @@ async function tagScenes({
   tagging = true;
   const code = await tag(source, flags);
   tagging = false;
+  if (code === EXIT.interrupted) console.error('`npm run demo` goes on from there.');
   if (code !== EXIT.ok) return code;
   const agrees = await reportRun(folder);
   console.log(`\nThe run's files are in ${folder}/: tags/*.parquet, failures/*.parquet, _manifest.json.`);

@@ -19,6 +19,8 @@ export type FollowOutcome =
   | { kind: 'finished'; result: TagCorpusResult }
   | { kind: 'failed'; failure: Failure }
   | { kind: 'paused'; reason: string }
+  /** Interrupted before it was sure to be at work. */
+  | { kind: 'interrupted' }
   | { kind: 'detached' };
 
 /** Follows a run until it ends or pauses, or `signal` is aborted. */
@@ -33,7 +35,9 @@ export async function follow(
   const within = <T>(work: () => Promise<T>): Promise<T> => session.client.withAbortSignal(over.signal, work);
   const ended = within(() => awaitEnd(handle, over.signal));
   const interrupted = new Promise<FollowOutcome>((resolve) => {
-    signal.addEventListener('abort', () => resolve({ kind: 'detached' }));
+    const detach = (): void => resolve({ kind: 'detached' });
+    if (signal.aborted) detach();
+    else signal.addEventListener('abort', detach);
   });
   const watch = async (): Promise<FollowOutcome> => {
     for (;;) {

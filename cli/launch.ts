@@ -1,7 +1,7 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../data/config/schema.ts';
 import type { TagCorpusInput } from '../workflows/types.ts';
-import { follow } from './follow.ts';
+import { follow, type FollowOutcome } from './follow.ts';
 import { createProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
 import type { RunReference } from './runReference.ts';
@@ -44,6 +44,12 @@ export async function launch({
   try {
     const run = await findRun(session);
     const startedMs = performance.now();
+    const report = (outcome: FollowOutcome): number =>
+      reportOutcome(run, outcome, (performance.now() - startedMs) / 1000, {
+        json,
+        embedded: session.embedded,
+      });
+    if (interrupt.signal.aborted) return report({ kind: 'interrupted' });
     const workers = await session.startWorkers();
     const workersFailed = workers?.finished.then(() => undefined);
     const handle = await startRun(session, run, settings, fresh);
@@ -53,10 +59,7 @@ export async function launch({
       ? Promise.race([following, workersFailed.then(() => following)])
       : following);
     display.stop();
-    return reportOutcome(run, outcome, (performance.now() - startedMs) / 1000, {
-      json,
-      embedded: session.embedded,
-    });
+    return report(outcome);
   } finally {
     display.stop();
     await session.close();

@@ -3,7 +3,7 @@ import { Failure } from '../data/failure.ts';
 import { SUCCESS } from '../data/run/layout.ts';
 import { readRunRecord } from '../data/run/record.ts';
 import { openStore } from '../data/store/open.ts';
-import { progressQuery, resumeSignal } from '../workflows/signals.ts';
+import { resumeSignal } from '../workflows/signals.ts';
 import { launch } from './launch.ts';
 import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from './options.ts';
 import { findRun } from './runReference.ts';
@@ -27,8 +27,8 @@ export function resumeCommand(program: Command, finish: (code: number) => void):
         settings,
         run: (session) => unfinishedRun(run, session),
         async started(handle) {
-          const { paused } = await handle.query(progressQuery);
-          if (paused !== null) await handle.signal(resumeSignal, given);
+          // Not after a look whether it is paused: nobody answers where no worker is up yet.
+          await handle.signal(resumeSignal, given);
         },
       }),
     );

@@ -58,6 +58,9 @@ export function reportOutcome(
         `Run ${run.id} is paused: ${outcome.reason}.\n\`c2srt resume ${run.output} --max-failure-rate RATE\` goes on.`,
       );
       return EXIT.failed;
+    case 'interrupted':
+      console.error(`Run ${run.id} was not started. The same command starts it.`);
+      return EXIT.interrupted;
     case 'detached':
       console.error(`Run ${run.id} is not finished. ${again}.`);
       return EXIT.interrupted;

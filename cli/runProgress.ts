@@ -1,11 +1,12 @@
 /** Where a run is, from the workflow's own answer and the heartbeats of the activities at work. */
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
 import { QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import type { ShardProgress } from '../activities/tag/tagShard.ts';
-import { addCounts, failedOf } from '../workflows/counts.ts';
+import { addCounts, failedOf, type Counts } from '../data/run/counts.ts';
 import { progressQuery } from '../workflows/signals.ts';
 import { QUEUES } from '../workflows/queues.ts';
-import type { Counts, TagProgress } from '../workflows/types.ts';
+import type { TagProgress } from '../workflows/types.ts';
 import type { Session } from './session.ts';
 
 /** Progress of a run as a person wants it. */
@@ -64,7 +65,7 @@ async function describePending(
       namespace,
       execution: { workflowId },
     });
-    const pending = pendingActivities ?? [];
+    const pending = pendingActivities;
     return {
       shards: pending
         .filter(({ activityType }) => activityType?.name === 'tagShard')
@@ -87,19 +88,22 @@ async function describePending(
   }
 }
 
+const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY } =
+  temporal.api.enums.v1.TaskQueueType;
+
 /** Queues of a run that no worker polls. */
 export async function unpolledQueues({ connection, namespace }: Session): Promise<string[]> {
-  const polled = async (name: string, type: 1 | 2) => {
+  const polled = async (name: string, type: temporal.api.enums.v1.TaskQueueType) => {
     const { pollers } = await connection.workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name },
       taskQueueType: type,
     });
-    return (pollers ?? []).length > 0;
+    return pollers.length > 0;
   };
   const checks = await Promise.all([
-    polled(QUEUES.orchestrate, 1).then((found) => (found ? [] : [QUEUES.orchestrate])),
-    polled(QUEUES.gpu, 2).then((found) => (found ? [] : [QUEUES.gpu])),
+    polled(QUEUES.orchestrate, WORKFLOW).then((found) => (found ? [] : [QUEUES.orchestrate])),
+    polled(QUEUES.gpu, ACTIVITY).then((found) => (found ? [] : [QUEUES.gpu])),
   ]);
   return checks.flat();
 }

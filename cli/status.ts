@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { findPendingShards } from '../activities/finish.ts';
+import { failedOf } from '../data/run/counts.ts';
+import { findPendingShards } from '../data/run/pending.ts';
 import { Failure } from '../data/failure.ts';
 import { SUCCESS } from '../data/run/layout.ts';
 import { readPlanIndex } from '../data/run/plan.ts';
 import { readRunRecord } from '../data/run/record.ts';
 import { openStore } from '../data/store/open.ts';
-import { failedOf } from '../workflows/counts.ts';
 import { settingsOf, withSettings } from './options.ts';
 import { readProgress, unpolledQueues } from './runProgress.ts';
 import { findRun, type RunReference } from './runReference.ts';

@@ -72,7 +72,7 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
   const run = runOfFolder(flags.out);
   const output = openStore(run.output);
   const inputs = await readInputs(flags);
-  const spec = await specOf(canonicalUri(source), flags, settings, inputs);
+  const spec = specOf(canonicalUri(source), flags, settings, inputs);
   refuseNested(spec.source, run.output);
 
   const existing = await readRunRecord(output);
@@ -129,12 +129,7 @@ async function readUserFile(path: string, flag: string): Promise<Uint8Array> {
   }
 }
 
-async function specOf(
-  source: string,
-  flags: TagFlags,
-  settings: Settings,
-  { categories, graph }: Inputs,
-): Promise<TagSpec> {
+function specOf(source: string, flags: TagFlags, settings: Settings, { categories, graph }: Inputs): TagSpec {
   const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
   return {
     source,
@@ -143,7 +138,7 @@ async function specOf(
     since: flags.since === undefined ? null : canonicalUri(flags.since),
     vocabulary: vocabularyHash(categories),
     graph: graph?.hash ?? null,
-    model: await modelUri(settings.model),
+    model: modelUri(settings.model),
     topK: numberFlag(
       '--top-k',
       flags.topK,

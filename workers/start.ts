@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
 import { createTagActivities } from '../activities/tagActivities.ts';
@@ -13,6 +12,7 @@ import { QUEUES, type Queue } from '../workflows/queues.ts';
 import { Decoders } from './decoders.ts';
 import { FailureInterceptor } from './failures.ts';
 import { startInference } from './inference/service.ts';
+import { workflowBundle } from './workflowBundle.ts';
 
 /** How long activities get on shutdown to spool what they have. */
 const SHUTDOWN_FORCE_TIME = '2 minutes';
@@ -58,7 +58,7 @@ export async function startWorkers(
         await Worker.create({
           ...common,
           taskQueue: QUEUES.orchestrate,
-          workflowsPath: workflowsPath(),
+          workflowBundle: await workflowBundle(cacheDir()),
           activities: createCorpusActivities({ openStore }),
           workflowThreadPoolSize: Math.min(2, availableParallelism()),
         }),
@@ -133,9 +133,4 @@ function openDevice(settings: Settings): {
       await Promise.all([inference.close(), decoders.close()]);
     },
   };
-}
-
-function workflowsPath(): string {
-  const entry = import.meta.url.endsWith('.ts') ? '../workflows/index.ts' : '../workflows/index.js';
-  return fileURLToPath(new URL(entry, import.meta.url));
 }

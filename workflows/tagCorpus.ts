@@ -7,7 +7,8 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { addCounts, budgetExceeded, noCounts } from './counts.ts';
+import { addCounts, noCounts } from '../data/run/counts.ts';
+import { budgetExceeded } from './budget.ts';
 import { accounting, inference, listing } from './profiles.ts';
 import { pauseShardsSignal, progressQuery, resumeSignal, shardsDoneSignal } from './signals.ts';
 import { tagShards } from './tagShards.ts';
@@ -54,6 +55,7 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
       progress.children.map((id) => getExternalWorkflowHandle(id).signal(pauseShardsSignal, pause)),
     );
   setHandler(resumeSignal, async (change) => {
+    if (progress.paused === null && change.maxFailureRate === undefined) return;
     maxFailureRate = change.maxFailureRate ?? 1;
     progress.paused = null;
     await tellChildren(false);

@@ -6,10 +6,10 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { addCounts, noCounts } from './counts.ts';
+import { addCounts, noCounts, type Counts } from '../data/run/counts.ts';
 import { accounting, inference } from './profiles.ts';
 import { pauseShardsSignal, shardsDoneSignal } from './signals.ts';
-import type { CorpusActivities, Counts, TagActivities, TagShardsInput } from './types.ts';
+import type { CorpusActivities, TagActivities, TagShardsInput } from './types.ts';
 
 /** At most one report to the parent in this time, so that its history does not grow with the number of shards. */
 const REPORT_INTERVAL_MS = 5_000;

@@ -1,4 +1,5 @@
 /** What passes between commands, workflows and activities: URIs, numbers and counts, nothing bigger. */
+import type { Counts } from '../data/run/counts.ts';
 
 /** A tag run, by its folder: everything else about it is in there. */
 export interface TagRun {
@@ -10,13 +11,6 @@ export interface TagRun {
 export interface ShardRange extends TagRun {
   from: number;
   to: number;
-}
-
-/** Counts of finished images. */
-export interface Counts {
-  images: number;
-  tagged: number;
-  failuresByCode: Record<string, number>;
 }
 
 /** How a run is worked on; unlike its specification these may differ between two commands for the same run. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Counts } from './counts.ts';
 import { isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { partKey, PART_KINDS, receiptKey, spooledPartKey, type PartKind } from './layout.ts';
@@ -64,3 +65,10 @@ export async function publishParts(output: ObjectStore, { shard, attempt }: Rece
     ),
   );
 }
+
+/** What a shard's receipt says was done. */
+export const countsOf = ({ tags, failures, failuresByCode }: Receipt): Counts => ({
+  images: tags.rows + failures.rows,
+  tagged: tags.rows,
+  failuresByCode,
+});

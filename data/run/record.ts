@@ -14,7 +14,7 @@ export const tagSpecSchema = z.object({
   since: z.string().nullable(),
   /** Hash of the categories in `_inputs/categories.json`. */
   vocabulary: z.string(),
-  /** Hash of the graph in `_inputs/graph.json`; null: the model's own. */
+  /** Hash of the graph in `_inputs/graph.json`; null: the model's own, and WordNet where that has no edges. */
   graph: z.string().nullable(),
   /** URI of the model folder. */
   model: z.string(),

@@ -9,18 +9,25 @@ export interface TextTokenizer {
   encode(text: string): number[];
 }
 
+interface HubTokenizer {
+  encode(text: string): { ids: number[] };
+}
+
+// The package's own declarations do not resolve in ESM.
+const HubTokenizer = Tokenizer as unknown as new (tokenizer: object, config: object) => HubTokenizer;
+
 /**
  * The tokenizer of a checkpoint folder: `tokenizer.json`, or `vocab.json` and `merges.txt` of older checkpoints.
  * Throws `Model.Tokenizer` naming the file.
  */
 export function loadTokenizer(folder: string, maxTokens: number): TextTokenizer {
   const file = join(folder, 'tokenizer.json');
-  let tokenizer: Tokenizer;
+  let tokenizer: HubTokenizer;
   try {
     const json = existsSync(file)
       ? (JSON.parse(readFileSync(file, 'utf8')) as object)
       : clipTokenizer(folder);
-    tokenizer = new Tokenizer(json, {});
+    tokenizer = new HubTokenizer(json, {});
   } catch (error) {
     throw new Failure('Model.Tokenizer', `The tokenizer of ${folder} cannot be read: ${messageOf(error)}.`, {
       subject: file,

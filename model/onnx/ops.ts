@@ -158,13 +158,15 @@ export function slice(x: Tensor, axis: number, from: number, to: number): Tensor
 }
 
 /** The axis and bounds of a Slice node that {@link slice} made. */
-export const sliceOf = (node: Node): { axis: number; from: number; to: number } => parametersOf(node);
+export const sliceOf = (node: Node): { axis: number; from: number; to: number } =>
+  parametersOf(node) as { axis: number; from: number; to: number };
 
 /** The axis and counts of a Pad node that {@link pad} made. */
-export const padOf = (node: Node): { axis: number; before: number } => parametersOf(node);
+export const padOf = (node: Node): { axis: number; before: number } =>
+  parametersOf(node) as { axis: number; before: number };
 
 /** The axis that a reduction node reduces. */
-export const axisOfReduction = (node: Node): number => parametersOf<{ axis: number }>(node).axis;
+export const axisOfReduction = (node: Node): number => (parametersOf(node) as { axis: number }).axis;
 
 /**
  * What an op was asked for in numbers, where ONNX takes them as constant inputs: its gradient rule needs them, and
@@ -177,7 +179,7 @@ function withParameters(y: Tensor, given: object): Tensor {
   return y;
 }
 
-const parametersOf = <T extends object>(node: Node): T => parameters.get(node.outputs[0]!) as T;
+const parametersOf = (node: Node): object => parameters.get(node.outputs[0]!)!;
 
 /** All axes but the last as one: [..., n] -> [rows, n]. */
 export function flattenRows(x: Tensor): Tensor {

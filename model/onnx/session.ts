@@ -11,7 +11,7 @@ export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
 
 export interface DeviceOptions {
   provider: Provider;
-  /** Which GPU of the host, from 0. Default 0. */
+  /** Which GPU of the host, from 0, for CUDA; WebGPU takes the adapter that its driver offers first. Default 0. */
   deviceId?: number;
   /** CPU threads within an op. Default: all cores. */
   threads?: number;
@@ -35,7 +35,8 @@ export async function createSession(
   if (folder !== undefined) session['model_external_initializers_file_folder_path'] = folder;
   try {
     return await ort.InferenceSession.create(model, {
-      executionProviders: provider === 'cpu' ? ['cpu'] : [{ name: provider, deviceId }, 'cpu'],
+      executionProviders:
+        provider === 'cuda' ? [{ name: 'cuda', deviceId }, 'cpu'] : [...new Set([provider, 'cpu'])],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',

@@ -4,7 +4,8 @@ import type { ObjectInfo } from '../../data/store/store.ts';
 import { writePlan } from '../../activities/plan/writePlan.ts';
 
 const [count, folder] = [Number(process.argv[2]), process.argv[3]!];
-const list = async function* (): AsyncIterable<ObjectInfo> {
+const list = async function* (): AsyncGenerator<ObjectInfo> {
+  await Promise.resolve();
   for (let i = 0; i < count; i++) {
     const key = `photos/${String(i >> 12).padStart(6, '0')}/${String(i).padStart(9, '0')}-a-name-of-usual-length.jpg`;
     yield {

@@ -5,13 +5,22 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSpool, SpoolWriter, type Outcome, type Outcomes } from '../../activities/tag/spool.ts';
-import { tagShard } from '../../activities/tag/tagShard.ts';
+import { tagShard, type ShardProgress } from '../../activities/tag/tagShard.ts';
 import { Window } from '../../activities/tag/window.ts';
 import type { DecodePool } from '../../data/images/decodePool.ts';
+import { Failure } from '../../data/failure.ts';
+import type { PlanEntry } from '../../data/run/plan.ts';
 import { openStore } from '../../data/store/open.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
 import { readRows } from '../support/runRows.ts';
-import { attemptOptions, brightnessTagger, shardContext, shardDecoder } from '../support/shardBench.ts';
+import { failureOf } from '../support/s3.ts';
+import {
+  attemptOptions,
+  brightnessTagger,
+  shardContext,
+  shardDecoder,
+  wrapStore,
+} from '../support/shardBench.ts';
 
 let folder: string;
 let decoder: DecodePool;
@@ -70,7 +79,7 @@ const attempts = fc.array(
       }),
       { minLength: 1, maxLength: 3 },
     ),
-    end: fc.constantFrom('lost' as const, 'closed' as const),
+    end: fc.constantFrom('lost' as const, 'closed' as const, 'closed, but the store was down' as const),
     alone: fc.option(fc.nat({ max: SHARD - 1 })),
   }),
   { minLength: 1, maxLength: 4 },
@@ -107,6 +116,7 @@ describe('what the spool remembers', () => {
         const done: Outcomes = new Map();
         const lostOn = new Map<number, number>();
         const lostAlone = new Set<number>();
+        const closed: string[] = [];
         for (const [i, { pieces, end, alone }] of history.entries()) {
           const writer = new SpoolWriter(output, 3, `attempt-${i}`);
           const own = new Set<number>();
@@ -121,6 +131,7 @@ describe('what the spool remembers', () => {
           }
           if (alone !== null) await writer.write(0, alone);
           if (end === 'closed') await writer.close();
+          else if (end !== 'lost') closed.push(`attempt-${i}`);
           else {
             const working =
               alone === null
@@ -130,7 +141,7 @@ describe('what the spool remembers', () => {
             if (alone !== null) lostAlone.add(alone);
           }
         }
-        const { outcomes: found, suspects, crashers } = await readSpool(output, 3);
+        const { outcomes: found, suspects, crashers } = await readSpool(output, 3, closed);
         expect(found).toEqual(done);
         const twice = [...lostOn].filter(([at, times]) => times >= 2 && !done.has(at)).map(([at]) => at);
         expect([...suspects].sort()).toEqual(twice.sort());
@@ -180,19 +191,12 @@ it('an image that workers are lost on is tried alone, and then recorded as what 
   const tryShard = async (): Promise<'lost' | 'done'> => {
     const dead = Promise.withResolvers<'lost'>();
     const name = `attempt-${++attempt}`;
-    const dying = {
-      ...run,
-      source: new Proxy(source, {
-        get: (store, property) =>
-          property === 'get'
-            ? (key: string, ...rest: never[]) => {
-                if (key !== killer) return store.get(key, ...rest);
-                dead.resolve('lost');
-                return new Promise<never>(() => undefined);
-              }
-            : Reflect.get(store, property),
-      }),
+    const get: typeof source.get = (key, ...rest) => {
+      if (key !== killer) return source.get(key, ...rest);
+      dead.resolve('lost');
+      return new Promise<never>(() => undefined);
     };
+    const dying = { ...run, source: wrapStore(source, { get }) };
     const work = tagShard(
       dying,
       0,
@@ -212,4 +216,37 @@ it('an image that workers are lost on is tried alone, and then recorded as what 
   expect(new Set(tags.map(({ key }) => key))).toEqual(
     new Set([...expected.keys()].filter((key) => key !== killer)),
   );
+});
+
+it('an image is not blamed for a store that is down while it is tried alone', async () => {
+  const [source, output] = [freshStore(), freshStore()];
+  const expected = await putCorpus(source, 6, 0);
+  const run = await shardContext(source, output, decoder);
+  // Two attempts were lost over all six images.
+  for (const name of ['one', 'two']) await new SpoolWriter(output, 0, name).write(6);
+  const [first] = (await run.planShard(0)) as [PlanEntry];
+
+  let announced = false;
+  const down = new Failure('Store.Unavailable', 'down', { retryable: true });
+  const put: typeof output.put = (...given) => {
+    if (announced) return Promise.reject(down);
+    announced = true;
+    return output.put(...given);
+  };
+  const get: typeof source.get = () => Promise.reject(down);
+  const reports: ShardProgress[] = [];
+  const third = tagShard(
+    { ...run, source: wrapStore(source, { get }), output: wrapStore(output, { put }) },
+    0,
+    attemptOptions('three', { attemptNumber: 3, progress: (progress) => reports.push({ ...progress }) }),
+  );
+  expect(await failureOf(third)).toMatchObject({ code: 'Store.Unavailable' });
+  expect(reports.at(-1)).toMatchObject({ closed: ['three'] });
+  expect((await readSpool(output, 0)).crashers).toEqual(new Set([0]));
+
+  await tagShard(run, 0, attemptOptions('four', { attemptNumber: 4, closed: reports.at(-1)!.closed }));
+  const { tags, failures } = await readRows(output);
+  expect(failures).toEqual([]);
+  expect(tags[0]!.key).toBe(first.key);
+  expect(tags).toHaveLength(expected.size);
 });

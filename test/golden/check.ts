@@ -65,7 +65,7 @@ interface TextGolden {
 
 async function checkText(dir: string, device: DeviceOptions, scale: number): Promise<Comparison[]> {
   const model = openModelFolder(join(dir, 'clip'));
-  const golden = readJson<TextGolden>(dir, 'text.json');
+  const golden = readJson(dir, 'text.json') as TextGolden;
   const encoder = openSafetensors(join(dir, 'encoder.safetensors'));
   const d = model.config.projection_dim;
   const promptsPerCategory = golden.prompts.length;
@@ -172,7 +172,7 @@ async function checkHead(dir: string, form: HeadSettings['form'], device: Device
 
 /** `graph.json`, read by our reader, against the edges that the head's golden file was computed with. */
 function checkGraph(dir: string, form: string, head: ReadonlyMap<string, TensorEntry>): Comparison {
-  const { categories } = readJson<TextGolden>(dir, 'text.json');
+  const { categories } = readJson(dir, 'text.json') as TextGolden;
   const file = join(dir, 'graph.json');
   const listed = parseGraph(readFileSync(file), file).edges.map(
     ({ source, target, relation, strength }) => `${source} -${relation}-> ${target} ${Math.fround(strength)}`,
@@ -195,7 +195,7 @@ interface MetricsGolden {
 }
 
 function checkMetrics(dir: string): Comparison[] {
-  const golden = readJson<MetricsGolden>(dir, 'metrics.json');
+  const golden = readJson(dir, 'metrics.json') as MetricsGolden;
   const topK = Object.keys(golden.f1).map(Number);
   const metrics = evaluate(Float32Array.from(golden.scores.flat()), Int8Array.from(golden.labels.flat()), {
     categoryCount: golden.apPerCategory.length,
@@ -227,8 +227,8 @@ async function run(graph: Graph, device: DeviceOptions, folder: string, feeds: R
   }
 }
 
-function readJson<T>(dir: string, name: string): T {
-  return JSON.parse(readFileSync(join(dir, name), 'utf8')) as T;
+function readJson(dir: string, name: string): unknown {
+  return JSON.parse(readFileSync(join(dir, name), 'utf8'));
 }
 
 function entry(tensors: ReadonlyMap<string, TensorEntry>, name: string): TensorEntry {

@@ -10,11 +10,12 @@ import { Client, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import type { Counts } from '../../data/run/counts.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { QUEUES } from '../../workflows/queues.ts';
 import { progressQuery, resumeSignal } from '../../workflows/signals.ts';
-import type { CorpusActivities, Counts, TagActivities, TagCorpusInput } from '../../workflows/types.ts';
+import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/types.ts';
 
 const version = process.argv[2];
 if (version === undefined) throw new Error('usage: node test/histories/record.ts VERSION');

@@ -69,11 +69,11 @@ export async function endCommands(): Promise<void> {
 }
 
 /** The one JSON object that a command printed, and nothing else. */
-export function jsonOf<T = Record<string, unknown>>({ stdout, stderr }: CliResult): T {
+export function jsonOf({ stdout, stderr }: CliResult): Record<string, unknown> {
   const lines = stdout.trim().split('\n');
   if (lines.length !== 1 || !lines[0]!.startsWith('{'))
     throw new Error(`expected one JSON object, got: ${stdout}\n${stderr}`);
-  return JSON.parse(lines[0]!) as T;
+  return JSON.parse(lines[0]!) as Record<string, unknown>;
 }
 
 /** Waits until `condition` gives something other than undefined or false; rejects with `what` after `timeoutMs`. */

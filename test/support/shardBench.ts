@@ -111,7 +111,8 @@ export function wrapStore(store: ObjectStore, replaced: Partial<ObjectStore>): O
   return new Proxy(store, {
     get(target, name) {
       const value: unknown = Reflect.get(name in replaced ? replaced : target, name);
-      return typeof value === 'function' && !(name in replaced) ? value.bind(target) : value;
+      const isOwn = typeof value === 'function' && !(name in replaced);
+      return isOwn ? (value.bind(target) as unknown) : value;
     },
   });
 }

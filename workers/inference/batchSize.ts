@@ -14,6 +14,8 @@ interface Choice {
   device: DeviceOptions;
   /** Configured batch size; undefined: find one. */
   requested: number | undefined;
+  /** The clock that runs are measured with, in milliseconds. */
+  now?: () => number;
 }
 
 /**
@@ -22,15 +24,15 @@ interface Choice {
  */
 export async function chooseBatchSize(
   create: (batchSize: number) => Promise<Tagger>,
-  { device, requested }: Choice,
+  { device, requested, now = () => performance.now() }: Choice,
 ): Promise<Tagger> {
   if (requested !== undefined || device.provider === 'cpu') return create(requested ?? CPU_BATCH);
   let best = await create(SMALLEST_GPU_BATCH);
-  let bestRate = await rate(best);
+  let bestRate = await rate(best, now);
   for (let size = 2 * SMALLEST_GPU_BATCH; size <= LARGEST_GPU_BATCH; size *= 2) {
     const larger = await create(size);
-    const largerRate = larger.batchSize === size ? await rate(larger) : 0;
-    if (largerRate < bestRate * WORTHWHILE) {
+    const largerRate = larger.batchSize === size ? await rate(larger, now) : 0;
+    if (largerRate === 0 || largerRate < bestRate * WORTHWHILE) {
       await larger.release();
       break;
     }
@@ -41,13 +43,13 @@ export async function chooseBatchSize(
 }
 
 /** Images per second of full batches; 0 where memory does not suffice. The first run, which warms up, is not timed. */
-async function rate(tagger: Tagger): Promise<number> {
+async function rate(tagger: Tagger, now: () => number): Promise<number> {
   const pixels = new Uint8Array(tagger.batchSize * tagger.imageBytes);
   try {
     await tagger.run(pixels);
-    const startedMs = performance.now();
+    const startedMs = now();
     await tagger.run(pixels);
-    return (1000 * tagger.batchSize) / (performance.now() - startedMs);
+    return (1000 * tagger.batchSize) / (now() - startedMs);
   } catch (error) {
     if (isFailure(error, 'Device.OutOfMemory')) return 0;
     throw error;

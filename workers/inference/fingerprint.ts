@@ -18,7 +18,7 @@ export function fingerprint(provider: Provider): Readonly<Record<string, string>
     c2srt: version,
     onnxruntime: env.versions.node ?? env.versions.common,
     libvips: sharp.versions.vips,
-    sharp: sharp.versions.sharp ?? '',
+    sharp: sharp.versions.sharp,
     provider,
     platform: `${platform()}-${arch()}`,
     instructions: instructionSet(),

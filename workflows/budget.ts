@@ -1,16 +1,4 @@
-import type { Counts } from './types.ts';
-
-export const noCounts = (): Counts => ({ images: 0, tagged: 0, failuresByCode: {} });
-
-/** The sum of two counts. */
-export function addCounts(a: Counts, b: Counts): Counts {
-  const failuresByCode = { ...a.failuresByCode };
-  for (const [code, count] of Object.entries(b.failuresByCode))
-    failuresByCode[code] = (failuresByCode[code] ?? 0) + count;
-  return { images: a.images + b.images, tagged: a.tagged + b.tagged, failuresByCode };
-}
-
-export const failedOf = ({ images, tagged }: Counts): number => images - tagged;
+import { failedOf, type Counts } from '../data/run/counts.ts';
 
 /** Why a run should pause; null where its failures are within the budget, or too few images are done to tell. */
 export function budgetExceeded(counts: Counts, maxFailureRate: number): string | null {

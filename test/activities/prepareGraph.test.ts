@@ -1,0 +1,121 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { prepareVocabulary } from '../../activities/prepare.ts';
+import type { Inference } from '../../activities/tag/dependencies.ts';
+import { parseCategories, vocabularyHash } from '../../data/categories.ts';
+import { graphHash, parseGraph, type GraphEdge } from '../../data/graphFile.ts';
+import { CATEGORIES, GRAPH, vocabularyKeys } from '../../data/run/layout.ts';
+import type { RunRecord } from '../../data/run/record.ts';
+import { encodeSafetensors, openSafetensors, readFloats } from '../../data/safetensors.ts';
+import { openStore } from '../../data/store/open.ts';
+import { encodeCategories } from '../../model/clip/textEncoder.ts';
+import { openModelFolder } from '../../model/modelFolder.ts';
+
+const golden = new URL('../golden/tiny/', import.meta.url).pathname;
+const root = mkdtempSync(join(tmpdir(), 'c2srt-prepare-graph-'));
+const plain = join(root, 'plain');
+const trained = join(root, 'trained');
+
+const ownEdge: GraphEdge = { source: 'dog', target: 'sheep', relation: 'co-occurrence', strength: 0.4 };
+const givenEdge: GraphEdge = { source: 'wolf', target: 'animal', relation: 'functional', strength: 0.2 };
+
+beforeAll(() => {
+  cpSync(join(golden, 'clip'), plain, { recursive: true });
+  writeFileSync(join(plain, 'categories.json'), JSON.stringify(['dog', 'wolf', 'car']));
+  writeFileSync(join(plain, 'graph.json'), JSON.stringify({ edges: [ownEdge] }));
+  cpSync(plain, trained, { recursive: true });
+  const tensors = [
+    ...openSafetensors(join(plain, 'model.safetensors')),
+    ...[...openSafetensors(join(golden, 'head-anchored.safetensors'))]
+      .filter(([name]) => name.startsWith('param.'))
+      .map(([name, entry]) => [name.replace('param.', 'head.'), entry] as const),
+  ];
+  writeFileSync(
+    join(trained, 'model.safetensors'),
+    encodeSafetensors(
+      Object.fromEntries(
+        tensors.map(([name, entry]) => [name, { shape: entry.shape, values: readFloats(entry) }]),
+      ),
+    ),
+  );
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const inference: Inference = {
+  fingerprint: { provider: 'cpu' },
+  encodeCategories: (model, categories) =>
+    encodeCategories(model, categories, { provider: 'cpu', threads: 1 }),
+  tagger: () => Promise.reject(new Error('nothing is tagged here')),
+};
+
+/** The artifact of a run over three categories, of which the model's graph informs one. */
+async function prepare(
+  run: string,
+  modelDir: string,
+  given?: GraphEdge,
+): Promise<{ name: string; nodes: string[]; edges: string[] }> {
+  const dir = join(root, run);
+  mkdirSync(dir);
+  const output = openStore(dir);
+  const categories = JSON.stringify(['animal', 'sheep', 'automobile']);
+  await output.put(CATEGORIES, categories);
+  const graph = given === undefined ? null : JSON.stringify({ edges: [given] });
+  if (graph !== null) await output.put(GRAPH, graph);
+  const record: RunRecord = {
+    version: 1,
+    id: run,
+    createdAt: '2025-01-01T00:00:00Z',
+    spec: {
+      source: 'file:///images',
+      include: [],
+      exclude: [],
+      since: null,
+      vocabulary: vocabularyHash(parseCategories(categories, CATEGORIES)),
+      graph: graph === null ? null : graphHash(parseGraph(graph, GRAPH)),
+      model: modelDir,
+      topK: null,
+      threshold: null,
+      embedding: false,
+      shardSize: 10,
+      maxBytes: 1,
+      maxPixels: 1,
+      decodeTimeoutMs: 1,
+    },
+  };
+  const name = await prepareVocabulary(output, record, openModelFolder(modelDir), 'hash', inference);
+  const { nodes, edges } = JSON.parse(
+    Buffer.from((await output.get(vocabularyKeys(name).json)).body).toString(),
+  ) as { nodes: string[]; edges: [number, number, number, number][] };
+  return {
+    name,
+    nodes,
+    edges: edges.map(([source, target, , strength]) => `${nodes[source]!} -> ${nodes[target]!} ${strength}`),
+  };
+}
+
+test('a trained head gets links from WordNet for the categories that its own graph lacks', async () => {
+  const { nodes, edges } = await prepare('linked', trained);
+  expect(nodes).toEqual(['animal', 'sheep', 'automobile', 'car', 'dog', 'wolf']);
+  expect(edges.toSorted()).toEqual([
+    'car -> automobile 1',
+    'dog -> animal 0.81',
+    'dog -> sheep 0.4',
+    'sheep -> animal 0.3874',
+    'wolf -> animal 0.4783',
+  ]);
+});
+
+test('a graph that the run names is used as it is', async () => {
+  const linked = await prepare('unnamed', trained);
+  const { name, edges } = await prepare('named', trained, givenEdge);
+  expect(edges).toEqual(['wolf -> animal 0.2']);
+  expect(name).not.toBe(linked.name);
+});
+
+test('an untrained head gets no graph, so a named one changes nothing', async () => {
+  const without = await prepare('untrained', plain);
+  expect(without).toMatchObject({ nodes: ['animal', 'sheep', 'automobile'], edges: [] });
+  expect((await prepare('untrained-named', plain, givenEdge)).name).toBe(without.name);
+});
