@@ -36,18 +36,27 @@ export async function readCategories(output: ObjectStore): Promise<Category[]> {
   return parseCategories((await output.get(CATEGORIES)).body, CATEGORIES);
 }
 
+/** What a vocabulary artifact is made of. */
+export interface VocabularyInput {
+  record: RunRecord;
+  model: ModelFolder;
+  /** The model folder's hash. */
+  hash: string;
+  inference: Inference;
+}
+
 /**
  * Makes the vocabulary artifact of a run: text features of the asked categories and of the seen ones within as many
  * hops as the head has layers, and the edges among them. Its name is the hash of all that determines it; one that
- * exists is not made again. Returns that hash.
+ * exists in the run's folder, or in this machine's `cache` from another run, is not made again. Returns that hash.
  */
 export async function prepareVocabulary(
   output: ObjectStore,
-  { spec }: RunRecord,
-  model: ModelFolder,
-  hash: string,
-  inference: Inference,
+  cache: ObjectStore,
+  input: VocabularyInput,
 ): Promise<string> {
+  const { record, model, hash, inference } = input;
+  const { spec } = record;
   // An untrained head passes no messages: whatever a graph says, its scores are those of CLIP + ISR.
   const provider = model.head === undefined ? 'none' : (spec.graph ?? WORDNET_VERSION);
   const name = createHash('sha256')
@@ -57,9 +66,24 @@ export async function prepareVocabulary(
   const keys = vocabularyKeys(name);
   if (await output.head(keys.json)) return name;
 
+  if (await copyArtifact(cache, output, name)) return name;
+  await makeArtifact(output, name, input);
+  await copyArtifact(output, cache, name);
+  return name;
+}
+
+/** Encodes the texts and writes the artifact; its JSON last, so that what has one is whole. */
+async function makeArtifact(
+  output: ObjectStore,
+  name: string,
+  { record, model, hash, inference }: VocabularyInput,
+): Promise<void> {
+  const keys = vocabularyKeys(name);
   const asked = await readCategories(output);
   const seen = seenCategories(model);
-  const graph = model.head ? await categoryGraph(output, spec.graph, model, asked, seen) : { edges: [] };
+  const graph = model.head
+    ? await categoryGraph(output, record.spec.graph, model, asked, seen)
+    : { edges: [] };
   const { nodes, hopOffsets, edges } = subgraph(
     graph,
     asked.map((category) => category.name),
@@ -81,7 +105,14 @@ export async function prepareVocabulary(
     edges: edges.map(({ source, target, relation, strength }) => [source, target, relation, strength]),
   };
   await output.put(keys.json, JSON.stringify(artifact), { contentType: 'application/json' });
-  return name;
+}
+
+/** Copies an artifact between stores; false where the first does not have it. */
+async function copyArtifact(from: ObjectStore, to: ObjectStore, name: string): Promise<boolean> {
+  const keys = vocabularyKeys(name);
+  if (!(await from.head(keys.json))) return false;
+  for (const key of [keys.text, keys.json]) await to.put(key, (await from.get(key)).body);
+  return true;
 }
 
 /** The artifact as tagging needs it, and the hash of the model that it is for. */

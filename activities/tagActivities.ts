@@ -21,6 +21,8 @@ import { Turn } from './tag/turn.ts';
 
 export interface TagDependencies {
   openStore(uri: string): ObjectStore;
+  /** Artifacts of this machine, shared by all runs. */
+  cache: ObjectStore;
   inference: Inference;
   /** The decoder for a model's preprocessing and a run's limits. */
   decoder(preprocess: PreprocessConfig, limits: ImageLimits): Decoder;
@@ -32,7 +34,7 @@ export interface TagDependencies {
 
 /** The activities of the `gpu` queue: what runs the model. */
 export function createTagActivities(dependencies: TagDependencies): TagActivities {
-  const { openStore, inference, resolveModel } = dependencies;
+  const { openStore, cache, inference, resolveModel } = dependencies;
   const runs = new Map<string, Promise<OpenRun>>();
 
   /** An opened run; only the latest is kept, as a worker seldom has shards of two runs. */
@@ -54,7 +56,7 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
         const folder = openStore(output);
         const record = await requireRun(folder);
         const { dir, hash } = await resolveModel(record.spec.model);
-        return prepareVocabulary(folder, record, openModelFolder(dir), hash, inference);
+        return prepareVocabulary(folder, cache, { record, model: openModelFolder(dir), hash, inference });
       }),
 
     tagShard: ({ output, shard, artifact }) =>

@@ -1,6 +1,6 @@
 /** Where a run is, from the workflow's own answer and the heartbeats of the activities at work. */
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto, { type temporal } from '@temporalio/proto';
 import { QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import type { ShardProgress } from '../activities/tag/tagShard.ts';
 import { addCounts, failedOf, type Counts } from '../data/run/counts.ts';
@@ -89,7 +89,7 @@ async function describePending(
 }
 
 const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY } =
-  temporal.api.enums.v1.TaskQueueType;
+  proto.temporal.api.enums.v1.TaskQueueType;
 
 /** Queues of a run that no worker polls. */
 export async function unpolledQueues({ connection, namespace }: Session): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
@@ -119,6 +120,7 @@ function openDevice(settings: Settings): {
   const decoders = new Decoders(settings.decodeProcesses);
   const tag = createTagActivities({
     openStore,
+    cache: openStore(join(cacheDir(), 'artifacts')),
     inference,
     decoder: (preprocess, limits) => decoders.get(preprocess, limits),
     async resolveModel(uri) {

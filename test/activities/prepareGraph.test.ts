@@ -43,10 +43,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
+let encodings = 0;
 const inference: Inference = {
   fingerprint: { provider: 'cpu' },
-  encodeCategories: (model, categories) =>
-    encodeCategories(model, categories, { provider: 'cpu', threads: 1 }),
+  encodeCategories(model, categories) {
+    encodings++;
+    return encodeCategories(model, categories, { provider: 'cpu', threads: 1 });
+  },
   tagger: () => Promise.reject(new Error('nothing is tagged here')),
 };
 
@@ -84,7 +87,9 @@ async function prepare(
       decodeTimeoutMs: 1,
     },
   };
-  const name = await prepareVocabulary(output, record, openModelFolder(modelDir), 'hash', inference);
+  const model = openModelFolder(modelDir);
+  const cache = openStore(join(root, 'cache'));
+  const name = await prepareVocabulary(output, cache, { record, model, hash: 'hash', inference });
   const { nodes, edges } = JSON.parse(
     Buffer.from((await output.get(vocabularyKeys(name).json)).body).toString(),
   ) as { nodes: string[]; edges: [number, number, number, number][] };
@@ -118,4 +123,11 @@ test('an untrained head gets no graph, so a named one changes nothing', async ()
   const without = await prepare('untrained', plain);
   expect(without).toMatchObject({ nodes: ['animal', 'sheep', 'automobile'], edges: [] });
   expect((await prepare('untrained-named', plain, givenEdge)).name).toBe(without.name);
+});
+
+test('another run with the same vocabulary and model encodes no text again', async () => {
+  const first = await prepare('first', plain);
+  const before = encodings;
+  expect(await prepare('second', plain)).toEqual(first);
+  expect(encodings).toBe(before);
 });

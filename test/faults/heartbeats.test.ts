@@ -1,8 +1,12 @@
 /** What the next attempt at an activity learns from the heartbeats of the one before. */
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { expect, it } from 'vitest';
 import { withHeartbeat } from '../../activities/activityScope.ts';
 import { failureOf } from '../support/s3.ts';
+
+/** Failures are what these tests are about. */
+const logger = new DefaultLogger('ERROR');
 
 /** The details of all heartbeats of an attempt whose predecessor left `before`. */
 async function heartbeatsOf(
@@ -10,7 +14,7 @@ async function heartbeatsOf(
   work: (report: (details: string) => void) => void,
 ): Promise<unknown[]> {
   const heartbeats: unknown[] = [];
-  const environment = new MockActivityEnvironment({ heartbeatDetails: before });
+  const environment = new MockActivityEnvironment({ heartbeatDetails: before }, { logger });
   environment.on('heartbeat', (details: unknown) => heartbeats.push(details));
   const attempt = () =>
     withHeartbeat<string, undefined>(({ previous, report }) => {

@@ -37,18 +37,27 @@ export function startCli(args: readonly string[], { cwd, env = {} }: CliOptions)
     cwd,
     env: { ...neutralEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as a shell gives it one.
+    detached: true,
   });
   const text = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (piece: string) => (text[name] += piece));
+  const abandon = (): void => void child.kill('SIGKILL');
+  process.once('exit', abandon);
   const ended = once(child, 'close').then(([code, signal]) => {
     running.delete(command);
+    process.off('exit', abandon);
     return { code: code as number | null, signal: signal as NodeJS.Signals | null, ...text };
   });
   const command: CliProcess = {
     pid: child.pid!,
     output: () => text.stdout + text.stderr,
-    kill: (signal) => void child.kill(signal),
+    kill(signal) {
+      // A terminal's Ctrl-C reaches the whole group.
+      if (signal === 'SIGINT') process.kill(-child.pid!, signal);
+      else child.kill(signal);
+    },
     ended,
   };
   running.add(command);

@@ -64,7 +64,7 @@ async function answer({ id, name, parameters }: Request): Promise<void> {
 }
 
 function transferable(result: unknown): ArrayBuffer[] {
-  const arrays = result instanceof Float32Array ? [result] : Object.values((result ?? {}));
+  const arrays = result instanceof Float32Array ? [result] : Object.values(result ?? {});
   return arrays.filter((value) => value instanceof Float32Array).map(({ buffer }) => buffer as ArrayBuffer);
 }
 
