@@ -42,15 +42,14 @@ async function inferenceThread({ model, categories, threads, batchSize }: LoopOp
   const tagger = await createTagger(folder, vocabulary, device, { batchSize, embedding: false });
   const port = parentPort!;
   port.on('message', (pixels: Uint8Array<ArrayBuffer> | null) => {
-    void (async () => {
-      if (pixels) port.postMessage(await tagger.run(pixels));
-      else {
-        await tagger.release();
-        port.close();
-      }
-    })();
+    if (pixels) tagger.run(pixels).then((scores) => port.postMessage(scores), fail);
+    else tagger.release().then(() => port.close(), fail);
   });
   port.postMessage('ready');
+}
+
+function fail(error: unknown): never {
+  throw error;
 }
 
 async function loop(options: LoopOptions): Promise<LoopReport> {

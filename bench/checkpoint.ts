@@ -37,7 +37,10 @@ export const VIT_B16: CheckpointOptions = {
 };
 
 /** The text tower of CLIP ViT-B/16 over another tokenizer's words. */
-export const textTowerB16 = (words: { vocab_size: number; eos_token_id: number }): CheckpointOptions['text'] => ({
+export const textTowerB16 = (words: {
+  vocab_size: number;
+  eos_token_id: number;
+}): CheckpointOptions['text'] => ({
   hidden_size: 512,
   intermediate_size: 2048,
   num_hidden_layers: 12,
@@ -80,12 +83,16 @@ export function writeCheckpoint(dir: string, options: CheckpointOptions, tokeniz
     add(`${name}.weight`, [to, from]);
     add(`${name}.bias`, [to], 0);
   };
-  const blocks = (prefix: string, { hidden_size: width, intermediate_size, num_hidden_layers }: Tower): void => {
+  const blocks = (
+    prefix: string,
+    { hidden_size: width, intermediate_size, num_hidden_layers }: Tower,
+  ): void => {
     for (let layer = 0; layer < num_hidden_layers; layer++) {
       const at = `${prefix}.encoder.layers.${layer}`;
       norm(`${at}.layer_norm1`, width);
       norm(`${at}.layer_norm2`, width);
-      for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) dense(`${at}.self_attn.${name}`, width, width);
+      for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj'])
+        dense(`${at}.self_attn.${name}`, width, width);
       dense(`${at}.mlp.fc1`, width, intermediate_size);
       dense(`${at}.mlp.fc2`, intermediate_size, width);
     }

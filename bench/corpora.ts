@@ -30,10 +30,16 @@ async function photo(seed: number): Promise<Uint8Array> {
   const [width, height] = [640, 480];
   const random = randomNumbers(seed * 7919);
   const noise = (w: number, h: number) =>
-    sharp(Uint8Array.from({ length: w * h * 3 }, () => 128 + 127 * random()), {
-      raw: { width: w, height: h, channels: 3 },
-    });
+    sharp(
+      Uint8Array.from({ length: w * h * 3 }, () => 128 + 127 * random()),
+      {
+        raw: { width: w, height: h, channels: 3 },
+      },
+    );
   const smooth = await noise(20, 15).resize(width, height, { kernel: 'cubic' }).png().toBuffer();
   const grain = await noise(width, height).blur(0.7).ensureAlpha(0.12).png().toBuffer();
-  return sharp(smooth).composite([{ input: grain }]).jpeg({ quality: 85 }).toBuffer();
+  return sharp(smooth)
+    .composite([{ input: grain }])
+    .jpeg({ quality: 85 })
+    .toBuffer();
 }

@@ -16,6 +16,7 @@ switch (name) {
   case 'decode':
     await import('./decode.ts');
     break;
+  case undefined:
   default:
     console.error(`usage: npm run bench -- NAME [options]\n`);
     for (const [known, text] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(8)} ${text}`);

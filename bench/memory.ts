@@ -65,13 +65,19 @@ async function measure(dir: string, form: string, categories: number): Promise<M
   const hopOffsets = Array<number>(LAYERS + 1).fill(categories);
   const startedMs = performance.now();
   const vocabulary = { text, asked: categories, edges, hopOffsets };
-  const tagger = await createTagger(model, vocabulary, { provider: 'cpu' }, { batchSize: 1, embedding: false });
+  const tagger = await createTagger(
+    model,
+    vocabulary,
+    { provider: 'cpu' },
+    { batchSize: 1, embedding: false },
+  );
   const createMs = performance.now() - startedMs;
   const pixels = Uint8Array.from({ length: tagger.imageBytes }, () => 128 + 127 * random());
   const ranMs = performance.now();
   for (let i = 0; i < IMAGES; i++) {
     const { scores } = await tagger.run(pixels);
-    if (scores.length !== categories || !scores.every(Number.isFinite)) throw new Error('the scores are not numbers');
+    if (scores.length !== categories || !scores.every(Number.isFinite))
+      throw new Error('the scores are not numbers');
   }
   const imageMs = (performance.now() - ranMs) / IMAGES;
   await tagger.release();

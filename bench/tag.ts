@@ -5,8 +5,8 @@
  *     npm run bench -- tag [--quick] [--only demo|vit] [--rounds N]
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, watch } from 'node:fs';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat, watch, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +58,7 @@ async function runTag(loop: LoopOptions, folder: string): Promise<Round> {
   const out = join(folder, 'out');
   const categories = join(folder, 'categories.json');
   await rm(out, { recursive: true, force: true });
+  await mkdir(out);
   await writeFile(categories, JSON.stringify(loop.categories));
   const { TEMPORAL_ADDRESS: _, ...env } = process.env;
   const startedMs = performance.now();
@@ -82,26 +83,13 @@ async function runTag(loop: LoopOptions, folder: string): Promise<Round> {
 }
 
 /** When the run announced its first images in the spool, which it does right before it starts them; ms since 1970. */
-async function firstImageMs(out: string, command: Promise<unknown>): Promise<number> {
-  let over = false;
-  const end = (): void => void (over = true);
-  command.then(end, end);
-  while (!over && !existsSync(out)) await new Promise((resolve) => setTimeout(resolve, 10));
-  if (over) {
-    await command;
-    throw new Error(`${out} was not made`);
-  }
-  return new Promise((resolve, reject) => {
-    const watcher = watch(out, () => {
-      if (!existsSync(join(out, SPOOL))) return;
-      watcher.close();
-      resolve(Date.now());
-    });
-    command.catch((error: unknown) => {
-      watcher.close();
-      reject(error instanceof Error ? error : new Error(String(error)));
-    });
-  });
+async function firstImageMs(out: string, ended: Promise<unknown>): Promise<number> {
+  const over = ended.then(() => Promise.reject(new Error(`the run ended without ${SPOOL} in ${out}`)));
+  const seen = async (): Promise<number> => {
+    for await (const _ of watch(out)) if (existsSync(join(out, SPOOL))) break;
+    return Date.now();
+  };
+  return Promise.race([seen(), over]);
 }
 
 const median = (list: readonly number[]): number => {
@@ -147,7 +135,9 @@ const decodeProcesses = availableParallelism();
 const demoModel = join(flags.demo, 'model');
 const folder = await mkdtemp(join(tmpdir(), 'c2srt-bench-'));
 try {
-  const named = JSON.parse(readFileSync(join(flags.demo, 'categories.json'), 'utf8')) as ({ name: string } | string)[];
+  const named = JSON.parse(readFileSync(join(flags.demo, 'categories.json'), 'utf8')) as (
+    { name: string } | string
+  )[];
   const categories = named.map((category) => (typeof category === 'string' ? category : category.name));
   const common = { categories, threads, decodeProcesses, batchSize: Number(flags.batch ?? 16) };
   const contests: Contest[] = [];

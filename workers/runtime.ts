@@ -12,7 +12,9 @@ export function installRuntime({ level, file }: { level: LogLevel; file?: string
     if (file === undefined) process.stderr.write(line);
     else appendFileSync(file, line);
   });
-  Runtime.install({ logger, shutdownSignals: [] });
+  // Without forwarding, the native side writes to standard output, which belongs to the command's result.
+  const telemetryOptions = { logging: { filter: { core: 'WARN', other: 'ERROR' } as const, forward: {} } };
+  Runtime.install({ logger, shutdownSignals: [], telemetryOptions });
 }
 
 function stringifyErrors(_key: string, value: unknown): unknown {

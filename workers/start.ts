@@ -37,6 +37,7 @@ export async function startWorkers(
   const connection = await NativeConnection.connect(temporal.connection);
   const closers: (() => Promise<unknown>)[] = [];
   const workers: Worker[] = [];
+  let lost: AbortSignal | undefined;
   try {
     const common: Pick<
       WorkerOptions,
@@ -66,8 +67,10 @@ export async function startWorkers(
       );
     }
     if (queues.includes('gpu')) {
-      const { tag, close } = openDevice(settings);
-      closers.push(close);
+      const device = openDevice(settings);
+      const { tag } = device;
+      lost = device.lost;
+      closers.push(device.close);
       workers.push(
         await Worker.create({
           ...common,
@@ -90,12 +93,14 @@ export async function startWorkers(
   const stop = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
-  // A worker that fails takes the others with it: half a process would look alive and not be.
+  // What fails takes the rest with it, the device's thread too: half a process would look alive and not be.
+  lost?.addEventListener('abort', stop);
   const runs = Promise.allSettled(workers.map((worker) => worker.run().finally(stop)));
   const finished = runs.then(async (results) => {
     await release();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
+    lost?.throwIfAborted();
   });
   finished.catch(() => undefined);
   return {
@@ -110,6 +115,7 @@ export async function startWorkers(
 /** The activities of the `gpu` queue on this process's device, and what closes it. */
 function openDevice(settings: Settings): {
   tag: ReturnType<typeof createTagActivities>;
+  lost: AbortSignal;
   close: () => Promise<void>;
 } {
   const provider = settings.provider === 'auto' ? detectProvider() : settings.provider;
@@ -131,6 +137,7 @@ function openDevice(settings: Settings): {
   });
   return {
     tag,
+    lost: inference.lost,
     async close() {
       await Promise.all([inference.close(), decoders.close()]);
     },

@@ -4,7 +4,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker';
+import { bundleWorkflowCode, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 
 /** What is in a bundle besides our workflows. */
 const BUNDLED_PACKAGES = ['@temporalio/worker', '@temporalio/workflow', '@temporalio/common'];
@@ -19,7 +19,8 @@ export async function workflowBundle(cacheDir: string): Promise<WorkflowBundleOp
   const entry = join(folder, import.meta.url.endsWith('.ts') ? 'index.ts' : 'index.js');
   const codePath = join(cacheDir, 'workflows', `${bundleHash(folder)}.js`);
   if (existsSync(codePath)) return { codePath };
-  const { code } = await bundleWorkflowCode({ workflowsPath: entry });
+  // Its own logger would write to the command's output.
+  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: Runtime.instance().logger });
   try {
     const partial = `${codePath}.${process.pid}`;
     await mkdir(join(cacheDir, 'workflows'), { recursive: true });

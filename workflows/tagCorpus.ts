@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { addCounts, noCounts } from '../data/run/counts.ts';
 import { budgetExceeded } from './budget.ts';
+import { runLanes } from './lanes.ts';
 import { accounting, inference, listing } from './profiles.ts';
 import { pauseShardsSignal, progressQuery, resumeSignal, shardsDoneSignal } from './signals.ts';
 import { tagShards } from './tagShards.ts';
@@ -98,7 +99,7 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
       progress.children = progress.children.filter((id) => id !== workflowId);
     }
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await runLanes(lanes, lane, () => (ranges.length = 0));
 
   progress.stage = 'finish';
   const result = await corpus.finishRun({ output, artifact });

@@ -7,6 +7,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { addCounts, noCounts, type Counts } from '../data/run/counts.ts';
+import { runLanes } from './lanes.ts';
 import { accounting, inference } from './profiles.ts';
 import { pauseShardsSignal, shardsDoneSignal } from './signals.ts';
 import type { CorpusActivities, TagActivities, TagShardsInput } from './types.ts';
@@ -49,7 +50,7 @@ export async function tagShards(input: TagShardsInput): Promise<void> {
       if (Date.now() - reportedMs >= REPORT_INTERVAL_MS) await report();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(window, pending.length) }, lane));
+  await runLanes(Math.min(window, pending.length), lane, () => (waiting.length = 0));
   await report();
   if (waiting.length > 0) await continueAsNew<typeof tagShards>({ ...input, paused });
   await corpus.checkShards({ output, from, to });

@@ -23,7 +23,7 @@ export class Turn {
       return over.resolve;
     } catch (error) {
       // Who waits behind this one must still wait for those before.
-      void before.then(over.resolve);
+      before.then(over.resolve, over.resolve);
       throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);

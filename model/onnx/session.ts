@@ -59,7 +59,7 @@ export function classifyRuntimeError(error: unknown, provider: Provider): Failur
     );
   }
   if (
-    /backend not found|not supported|execution provider|no available adapter|libcuda|libcudnn|CUDA failure/i.test(
+    /backend not found|not supported|execution provider|WebGPU adapter|libcuda|libcudnn|CUDA failure/i.test(
       message,
     ) &&
     provider !== 'cpu'

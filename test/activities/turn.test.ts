@@ -9,10 +9,10 @@ test('one at a time, first come, first served; ending twice does nothing', async
   const order: string[] = [];
   const ends = new Map<string, () => void>();
   for (const name of ['a', 'b', 'c'])
-    void turn.take(never).then((end) => {
+    turn.take(never).then((end) => {
       order.push(name);
       ends.set(name, end);
-    });
+    }, expect.unreachable);
   await setImmediate();
   expect(order).toEqual(['a']);
   ends.get('a')!();

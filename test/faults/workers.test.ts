@@ -64,7 +64,6 @@ it('a worker killed in mid-shard and a server killed in mid-run lose nothing', a
   await expectAccounted(openStore(out), expected);
   second.kill('SIGTERM');
   expect(await second.ended).toMatchObject({ code: 0 });
-  await temporal.stop();
 }, 240_000);
 
 it('an inference of many seconds is not taken for a lost worker', async () => {
@@ -81,5 +80,4 @@ it('an inference of many seconds is not taken for a lost worker', async () => {
   await expectAccounted(openStore(place.path('out')), expected);
   worker.kill('SIGINT');
   expect((await worker.ended).code).toBe(0);
-  await temporal.stop();
 }, 240_000);

@@ -30,25 +30,34 @@ function modelWithHead(form: 'anchored' | 'residual' | 'plain'): ModelFolder {
 }
 
 /** The kinds of node in a graph's bytes. */
-const opsOf = (bytes: Uint8Array): Set<string> => new Set(decodeGraph(bytes).node.map(({ opType }) => opType));
+const opsOf = (bytes: Uint8Array): Set<string> =>
+  new Set(decodeGraph(bytes).node.map(({ opType }) => opType));
 
 const SCATTERS = ['ScatterND', 'ScatterElements', 'Scatter'];
 
-test.each(['anchored', 'residual', 'plain'] as const)('the tagging graph of the %s form has no scatter', (form) => {
-  const model = modelWithHead(form);
-  const [nodes, d] = [40, model.config.projection_dim];
-  const edges = Array.from({ length: 200 }, (_, i) => ({
-    source: (i * 7) % nodes,
-    target: (i * 3) % nodes,
-    relation: 1 + (i % 5),
-    strength: 1,
-  }));
-  const vocabulary = { text: new Float32Array(nodes * d).fill(d ** -0.5), asked: 30, edges, hopOffsets: [30, 35, 40] };
-  const { bytes } = buildTaggingGraph(model, vocabulary, { batchSize: 4, embedding: true });
-  const ops = opsOf(bytes);
-  expect(ops, 'the head is in the graph').toContain('LeakyRelu');
-  expect(SCATTERS.filter((op) => ops.has(op))).toEqual([]);
-});
+test.each(['anchored', 'residual', 'plain'] as const)(
+  'the tagging graph of the %s form has no scatter',
+  (form) => {
+    const model = modelWithHead(form);
+    const [nodes, d] = [40, model.config.projection_dim];
+    const edges = Array.from({ length: 200 }, (_, i) => ({
+      source: (i * 7) % nodes,
+      target: (i * 3) % nodes,
+      relation: 1 + (i % 5),
+      strength: 1,
+    }));
+    const vocabulary = {
+      text: new Float32Array(nodes * d).fill(d ** -0.5),
+      asked: 30,
+      edges,
+      hopOffsets: [30, 35, 40],
+    };
+    const { bytes } = buildTaggingGraph(model, vocabulary, { batchSize: 4, embedding: true });
+    const ops = opsOf(bytes);
+    expect(ops, 'the head is in the graph').toContain('LeakyRelu');
+    expect(SCATTERS.filter((op) => ops.has(op))).toEqual([]);
+  },
+);
 
 test('the text encoder has no scatter', () => {
   const model = openModelFolder(join(golden, 'clip'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { endProcess, isAlive, type ProcessIdentity } from '../../infra/processes.ts';
 import { endCommands } from './cli.ts';
 
-/** A temporary folder to run commands in, with `.c2srt/` in it once one has run. */
+/** A temporary folder to run commands in: their local server is of `.c2srt/`, a test's own of `temporal/`. */
 export interface Workplace {
   dir: string;
   path(...names: string[]): string;
@@ -19,7 +19,7 @@ export async function makeWorkplace(): Promise<Workplace> {
     path: (...names) => join(dir, ...names),
     async clear() {
       await endCommands();
-      await endTemporal(join(dir, '.c2srt'));
+      for (const state of ['.c2srt', 'temporal']) await endTemporal(join(dir, state));
       await rm(dir, { recursive: true, force: true });
     },
   };

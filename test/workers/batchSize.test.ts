@@ -73,7 +73,9 @@ describe('a run that is out of memory', () => {
 
   test('rejects where a single image does not fit', async () => {
     const { create, runs } = fakeTaggers({ fits: 0, runMs: () => 1 }, { ms: 0 });
-    await expect(runHalving(await create(4), pixelsOf(4))).rejects.toMatchObject({ code: 'Device.OutOfMemory' });
+    await expect(runHalving(await create(4), pixelsOf(4))).rejects.toMatchObject({
+      code: 'Device.OutOfMemory',
+    });
     expect(runs).toEqual([4, 2, 1]);
   });
 
@@ -98,7 +100,11 @@ describe('the batch size', () => {
   const choose = async (device: FakeDevice, requested?: number, on = gpu) => {
     const clock = { ms: 0 };
     const { create, open, runs } = fakeTaggers(device, clock);
-    const chosen = await chooseBatchSize((size) => create(size), { device: on, requested, now: () => clock.ms });
+    const chosen = await chooseBatchSize((size) => create(size), {
+      device: on,
+      requested,
+      now: () => clock.ms,
+    });
     expect([...open], 'all others are released').toEqual([chosen]);
     return { size: chosen.batchSize, runs };
   };

@@ -11,6 +11,8 @@ const IDLE_TAGGERS = 1;
 
 /** {@link Inference} in a thread of its own. */
 export interface InferenceService extends Inference {
+  /** Aborted where the thread has ended without being asked to: its process can do no more work. */
+  readonly lost: AbortSignal;
   /** Waits for what is running, releases the device and ends the thread. Calls after it reject. */
   close(): Promise<void>;
 }
@@ -33,6 +35,8 @@ class ThreadedInference implements InferenceService {
   /** In order of last use. */
   private readonly taggers = new Map<string, OpenTagger>();
   private serial = 0;
+  private readonly loss = new AbortController();
+  private stopping = false;
   private ended: Failure | undefined;
 
   constructor(options: ThreadOptions) {
@@ -68,6 +72,7 @@ class ThreadedInference implements InferenceService {
 
   async close(): Promise<void> {
     if (this.ended) return;
+    this.stopping = true;
     const exit = once(this.thread, 'exit');
     await this.call('stop', {});
     await exit;
@@ -111,6 +116,10 @@ class ThreadedInference implements InferenceService {
     }
   }
 
+  get lost(): AbortSignal {
+    return this.loss.signal;
+  }
+
   private fail(message: string): void {
     this.ended ??= new Failure('Device.ThreadEnded', message, {
       retryable: true,
@@ -118,5 +127,6 @@ class ThreadedInference implements InferenceService {
     });
     for (const answer of this.pending.values()) answer.reject(this.ended);
     this.pending.clear();
+    if (!this.stopping) this.loss.abort(this.ended);
   }
 }
