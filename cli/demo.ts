@@ -6,7 +6,7 @@ import { DEMO, readDemoCategories } from './demo/assets.ts';
 import { finishedRun, openDemoPlace } from './demo/place.ts';
 import { reportRun } from './demo/report.ts';
 import { describeError, EXIT, exitCodeOf } from './exit.ts';
-import { tag } from './tag.ts';
+import { tag } from './commands/tag.ts';
 
 const ROOT = 'demo-out';
 const START_OVER = `To start over: npm run demo -- --fresh (or delete ${ROOT}/).`;

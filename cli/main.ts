@@ -1,14 +1,14 @@
 /** The `c2srt` command. */
 import { Command, CommanderError } from 'commander';
-import { cancelCommand } from './cancel.ts';
-import { devCommand } from './dev.ts';
+import { cancelCommand } from './commands/cancel.ts';
+import { devCommand } from './commands/dev.ts';
 import { describeError, EXIT, exitCodeOf } from './exit.ts';
-import { modelCommand } from './model.ts';
-import { resumeCommand } from './resume.ts';
-import { runsCommand } from './runs.ts';
-import { statusCommand } from './status.ts';
-import { tagCommand } from './tag.ts';
-import { workerCommand } from './worker.ts';
+import { modelCommand } from './commands/model.ts';
+import { resumeCommand } from './commands/resume.ts';
+import { runsCommand } from './commands/runs.ts';
+import { statusCommand } from './commands/status.ts';
+import { tagCommand } from './commands/tag.ts';
+import { workerCommand } from './commands/worker.ts';
 
 const program = new Command('c2srt')
   .description('Open-vocabulary multi-label tagging of image corpora, as a durable pipeline.')

@@ -8,11 +8,16 @@ import {
   type Settings,
 } from '../data/config/schema.ts';
 
+const defaults = settingsSchema.parse({});
+
 /** Adds the flags of settings to a command, described as the schema describes them. */
 export function withSettings(command: Command, names: readonly SettingName[]): Command {
   for (const name of names) {
     const { description = '' } = settingsSchema.shape[name];
-    command.addOption(new Option(`${flagName(name)} <value>`, `${description} [${environmentName(name)}]`));
+    const fallback = defaults[name];
+    const told = fallback === undefined || description.includes('Default:') ? '' : ` Default: ${fallback}.`;
+    const text = `${description}${told} [${environmentName(name)}]`;
+    command.addOption(new Option(`${flagName(name)} <value>`, text));
   }
   return command.option('--config <file>', 'configuration file (default: c2srt.yaml, where there is one)');
 }

@@ -1,12 +1,12 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
-import type { Settings } from '../data/config/schema.ts';
-import type { TagCorpusInput } from '../workflows/types.ts';
+import type { Settings } from '../../data/config/schema.ts';
+import type { TagCorpusInput } from '../../workflows/types.ts';
 import { follow, type FollowOutcome } from './follow.ts';
 import { createProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
 import type { RunReference } from './runReference.ts';
 import { openSession, type Session } from './session.ts';
-import { QUEUES } from '../workflows/queues.ts';
+import { QUEUES } from '../../workflows/queues.ts';
 
 export interface LaunchOptions {
   json: boolean;

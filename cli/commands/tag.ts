@@ -1,28 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { parseCategories, vocabularyHash, type Category } from '../data/categories.ts';
-import type { Settings } from '../data/config/schema.ts';
-import { Failure, messageOf } from '../data/failure.ts';
-import { graphHash, parseGraph } from '../data/graphFile.ts';
-import { CATEGORIES, GRAPH, MANIFEST, SUCCESS } from '../data/run/layout.ts';
-import { readJson } from '../data/run/plan.ts';
+import { parseCategories, vocabularyHash, type Category } from '../../data/categories.ts';
+import type { Settings } from '../../data/config/schema.ts';
+import { Failure, messageOf } from '../../data/failure.ts';
+import { graphHash, parseGraph } from '../../data/graphFile.ts';
+import { CATEGORIES, GRAPH, MANIFEST, SUCCESS } from '../../data/run/layout.ts';
+import { readJson } from '../../data/run/plan.ts';
 import {
   claimRunFolder,
   readRunRecord,
   specDifferences,
   type RunRecord,
   type TagSpec,
-} from '../data/run/record.ts';
-import { canonicalUri, openStore } from '../data/store/open.ts';
-import { probeConditionalPuts } from '../data/store/probe.ts';
-import type { ObjectStore } from '../data/store/store.ts';
-import { temporalConnection } from '../infra/temporalConnection.ts';
-import { launch } from './launch.ts';
-import { modelUri, prefetchModel } from './models.ts';
-import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from './options.ts';
-import { summaryOf } from './runOutcome.ts';
-import { runOfFolder } from './runReference.ts';
-import type { TagCorpusResult } from '../workflows/types.ts';
+} from '../../data/run/record.ts';
+import { canonicalUri, openStore } from '../../data/store/open.ts';
+import { probeConditionalPuts } from '../../data/store/probe.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { temporalConnection } from '../../infra/temporalConnection.ts';
+import { launch } from '../run/launch.ts';
+import { modelUri, prefetchModel } from '../models.ts';
+import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
+import { summaryOf } from '../run/runOutcome.ts';
+import { runOfFolder } from '../run/runReference.ts';
+import type { TagCorpusResult } from '../../workflows/types.ts';
 
 export interface TagFlags {
   categories: string;
@@ -44,7 +44,10 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     .argument('<source>', 's3://bucket/prefix, file:///folder or a folder')
     .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
     .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the source")
-    .option('--graph <file>', "category graph, JSON or CSV (default: the model's own)")
+    .option(
+      '--graph <file>',
+      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
+    )
     .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
     .option('--exclude <glob...>', 'not the keys that match')
     .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { startLocalS3 } from '../infra/s3.ts';
-import { startOrAttachTemporal } from '../infra/temporal.ts';
-import { settingsOf, withSettings } from './options.ts';
+import { startLocalS3 } from '../../infra/s3.ts';
+import { startOrAttachTemporal } from '../../infra/temporal.ts';
+import { settingsOf, withSettings } from '../options.ts';
 
 export function devCommand(program: Command, finish: (code: number) => void): void {
   const command = program

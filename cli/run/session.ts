@@ -1,16 +1,16 @@
 import { Client, type Connection } from '@temporalio/client';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Settings } from '../data/config/schema.ts';
-import { startOrAttachTemporal } from '../infra/temporal.ts';
+import type { Settings } from '../../data/config/schema.ts';
+import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import {
   connectTemporal,
   temporalConnection,
   type TemporalEnvironment,
-} from '../infra/temporalConnection.ts';
-import { installRuntime } from '../workers/runtime.ts';
-import { startWorkers, type WorkerGroup } from '../workers/start.ts';
-import { QUEUES, type Queue } from '../workflows/queues.ts';
+} from '../../infra/temporalConnection.ts';
+import { installRuntime } from '../../workers/runtime.ts';
+import { startWorkers, type WorkerGroup } from '../../workers/start.ts';
+import { QUEUES, type Queue } from '../../workflows/queues.ts';
 
 /** A command's connection to Temporal. */
 export interface Session {

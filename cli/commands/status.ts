@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { failedOf } from '../data/run/counts.ts';
-import { findPendingShards } from '../data/run/pending.ts';
-import { Failure } from '../data/failure.ts';
-import { SUCCESS } from '../data/run/layout.ts';
-import { readPlanIndex } from '../data/run/plan.ts';
-import { readRunRecord } from '../data/run/record.ts';
-import { openStore } from '../data/store/open.ts';
-import { settingsOf, withSettings } from './options.ts';
-import { readProgress, unpolledQueues } from './runProgress.ts';
-import { findRun, type RunReference } from './runReference.ts';
-import { openSession, type Session } from './session.ts';
+import { failedOf } from '../../data/run/counts.ts';
+import { findPendingShards } from '../../data/run/pending.ts';
+import { Failure } from '../../data/failure.ts';
+import { SUCCESS } from '../../data/run/layout.ts';
+import { readPlanIndex } from '../../data/run/plan.ts';
+import { readRunRecord } from '../../data/run/record.ts';
+import { openStore } from '../../data/store/open.ts';
+import { settingsOf, withSettings } from '../options.ts';
+import { readProgress, unpolledQueues } from '../run/runProgress.ts';
+import { findRun, type RunReference } from '../run/runReference.ts';
+import { openSession, type Session } from '../run/session.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 
@@ -171,7 +171,9 @@ function describeStatus(status: RunStatus): string {
     );
   for (const note of retrying) lines.push(`  retrying ${note}`);
   for (const queue of status.unpolledQueues)
-    lines.push(`  waiting  no worker polls \`${queue}\`; start one with \`c2srt worker\``);
+    lines.push(
+      `  waiting  no worker polls \`${queue}\`: \`c2srt worker\` starts one, \`c2srt resume ${output}\` goes on`,
+    );
   if (state === 'unknown')
     lines.push(
       '  This Temporal server does not know the run; `c2srt resume` with its folder goes on with it here.',

@@ -2,11 +2,11 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 import { QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
-import type { ShardProgress } from '../activities/tag/tagShard.ts';
-import { addCounts, failedOf, type Counts } from '../data/run/counts.ts';
-import { progressQuery } from '../workflows/signals.ts';
-import { QUEUES } from '../workflows/queues.ts';
-import type { TagProgress } from '../workflows/types.ts';
+import type { ShardProgress } from '../../activities/tag/tagShard.ts';
+import { addCounts, failedOf, type Counts } from '../../data/run/counts.ts';
+import { progressQuery } from '../../workflows/signals.ts';
+import { QUEUES } from '../../workflows/queues.ts';
+import type { TagProgress } from '../../workflows/types.ts';
 import type { Session } from './session.ts';
 
 /** Progress of a run as a person wants it. */

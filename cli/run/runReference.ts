@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { Failure } from '../data/failure.ts';
-import { RUN_RECORD } from '../data/run/layout.ts';
-import { runIdOf } from '../data/run/record.ts';
-import { canonicalUri } from '../data/store/open.ts';
+import { Failure } from '../../data/failure.ts';
+import { RUN_RECORD } from '../../data/run/layout.ts';
+import { runIdOf } from '../../data/run/record.ts';
+import { canonicalUri } from '../../data/store/open.ts';
 import type { Session } from './session.ts';
 
 /** Where a run is: its id, and its folder. */

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { Failure } from '../data/failure.ts';
-import { SUCCESS } from '../data/run/layout.ts';
-import { readRunRecord } from '../data/run/record.ts';
-import { openStore } from '../data/store/open.ts';
-import { resumeSignal } from '../workflows/signals.ts';
-import { launch } from './launch.ts';
-import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from './options.ts';
-import { findRun } from './runReference.ts';
-import type { Session } from './session.ts';
+import { Failure } from '../../data/failure.ts';
+import { SUCCESS } from '../../data/run/layout.ts';
+import { readRunRecord } from '../../data/run/record.ts';
+import { openStore } from '../../data/store/open.ts';
+import { resumeSignal } from '../../workflows/signals.ts';
+import { launch } from '../run/launch.ts';
+import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
+import { findRun } from '../run/runReference.ts';
+import type { Session } from '../run/session.ts';
 
 export function resumeCommand(program: Command, finish: (code: number) => void): void {
   const command = program

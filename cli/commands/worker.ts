@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { Failure } from '../data/failure.ts';
-import { startOrAttachTemporal } from '../infra/temporal.ts';
-import { temporalConnection } from '../infra/temporalConnection.ts';
-import { installRuntime } from '../workers/runtime.ts';
-import { startWorkers } from '../workers/start.ts';
-import { QUEUES, type Queue } from '../workflows/queues.ts';
-import { settingsOf, WORKER_SETTINGS, withSettings } from './options.ts';
+import { Failure } from '../../data/failure.ts';
+import { startOrAttachTemporal } from '../../infra/temporal.ts';
+import { temporalConnection } from '../../infra/temporalConnection.ts';
+import { installRuntime } from '../../workers/runtime.ts';
+import { startWorkers } from '../../workers/start.ts';
+import { QUEUES, type Queue } from '../../workflows/queues.ts';
+import { settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 
 export function workerCommand(program: Command, finish: (code: number) => void): void {
   const names = Object.keys(QUEUES) as Queue[];

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { settingsOf, withSettings } from './options.ts';
-import { openSession } from './session.ts';
+import { settingsOf, withSettings } from '../options.ts';
+import { openSession } from '../run/session.ts';
 
 interface ListedRun {
   run: string;

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
-import { Failure } from '../data/failure.ts';
-import { settingsOf, withSettings } from './options.ts';
-import { findRun } from './runReference.ts';
-import { openSession } from './session.ts';
+import { Failure } from '../../data/failure.ts';
+import { settingsOf, withSettings } from '../options.ts';
+import { findRun } from '../run/runReference.ts';
+import { openSession } from '../run/session.ts';
 
 export function cancelCommand(program: Command, finish: (code: number) => void): void {
   const command = program

@@ -6,8 +6,8 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
-import { Failure } from '../data/failure.ts';
-import type { TagCorpusResult } from '../workflows/types.ts';
+import { Failure } from '../../data/failure.ts';
+import type { TagCorpusResult } from '../../workflows/types.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
 import { readProgress, unpolledQueues } from './runProgress.ts';
 import type { Session } from './session.ts';

@@ -1,8 +1,8 @@
-import type { TagCorpusResult } from '../workflows/types.ts';
-import { EXIT } from './exit.ts';
+import type { TagCorpusResult } from '../../workflows/types.ts';
+import { EXIT } from '../exit.ts';
 import type { FollowOutcome } from './follow.ts';
 import type { RunReference } from './runReference.ts';
-import { describeError } from './exit.ts';
+import { describeError } from '../exit.ts';
 
 /** What `--json` prints at the end of a finished run. */
 export interface RunSummary {

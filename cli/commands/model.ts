@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { parseCategories } from '../data/categories.ts';
-import { openStore } from '../data/store/open.ts';
-import { patchCount } from '../model/clip/config.ts';
-import { openModelFolder } from '../model/modelFolder.ts';
-import { modelHash } from '../model/resolve.ts';
-import { modelUri, prefetchModel } from './models.ts';
+import { parseCategories } from '../../data/categories.ts';
+import { openStore } from '../../data/store/open.ts';
+import { patchCount } from '../../model/clip/config.ts';
+import { openModelFolder } from '../../model/modelFolder.ts';
+import { modelHash } from '../../model/resolve.ts';
+import { modelUri, prefetchModel } from '../models.ts';
 
 /** What of a folder is a model: configuration, weights, and its card. */
 const MODEL_FILE =
