@@ -45,10 +45,12 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
     shards: 0,
     tagStartedMs: null,
     imagesBefore: 0,
+    imagesPerSecond: null,
+    etaSeconds: null,
     paused: null,
     children: [],
   };
-  setHandler(progressQuery, () => progress);
+  setHandler(progressQuery, () => ({ ...progress, ...pace(progress, Date.now()) }));
 
   const tellChildren = (pause: boolean): Promise<unknown> =>
     // A child that has just ended needs no telling.
@@ -105,4 +107,13 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
   const result = await corpus.finishRun({ output, artifact });
   Object.assign(progress, result, { stage: 'done' });
   return result;
+}
+
+/** Rate and time left of what is committed. */
+function pace(progress: TagProgress, nowMs: number): Pick<TagProgress, 'imagesPerSecond' | 'etaSeconds'> {
+  const { tagStartedMs, images, imagesBefore, keys } = progress;
+  if (tagStartedMs === null || images <= imagesBefore || nowMs <= tagStartedMs)
+    return { imagesPerSecond: null, etaSeconds: null };
+  const imagesPerSecond = (1000 * (images - imagesBefore)) / (nowMs - tagStartedMs);
+  return { imagesPerSecond, etaSeconds: (keys - images) / imagesPerSecond };
 }

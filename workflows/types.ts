@@ -67,6 +67,10 @@ export interface TagProgress extends Counts {
   /** When tagging began in this execution, ms since 1970, and what was done before it began. */
   tagStartedMs: number | null;
   imagesBefore: number;
+  /** Since tagging began in this execution, of committed shards; null before the first. */
+  imagesPerSecond: number | null;
+  /** At that rate; null where there is none. */
+  etaSeconds: number | null;
   /** Why the run is paused; null where it is not. */
   paused: string | null;
   /** Workflow ids of the children at work, whose pending activities tell what is in flight. */

@@ -14,9 +14,6 @@ export interface RunProgress extends TagProgress {
   /** Images done, those of unfinished shards included. */
   imagesDone: number;
   failed: number;
-  /** Images per second since tagging began in this execution; null before anything is known. */
-  imagesPerSecond: number | null;
-  etaSeconds: number | null;
   /** What activities are waiting to try again after, as `Store.Unavailable: ...`. */
   retrying: string[];
 }
