@@ -12,7 +12,7 @@ import type { ProgressDisplay } from './progressDisplay.ts';
 import { readProgress, unpolledQueues } from './runProgress.ts';
 import type { Session } from './session.ts';
 
-const POLL_INTERVAL_MS = 1_000;
+const POLL_INTERVAL_MS = 2_000;
 
 /** How a followed run ended, or why it does not go on. */
 export type FollowOutcome =
