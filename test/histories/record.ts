@@ -3,7 +3,7 @@
  * changes a workflow. The workflows are the real ones on a real server; the activities answer at once.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type WorkflowHandle } from '@temporalio/client';
@@ -46,6 +46,10 @@ function activities(failing: number): CorpusActivities & TagActivities {
   };
 }
 
+/** Without this machine's folders and name, which stack traces and identities tell. */
+const anonymous = (json: string): string =>
+  json.replaceAll(new URL('../../', import.meta.url).pathname, '').replaceAll(`@${hostname()}"`, '@localhost"');
+
 const dir = mkdtempSync(join(tmpdir(), 'c2srt-record-'));
 const server = await startOrAttachTemporal({ dir });
 try {
@@ -74,7 +78,7 @@ try {
   };
   const save = async (name: string, type: string, handle: WorkflowHandle): Promise<void> => {
     const file = `${type}-${name}-${version}.json`;
-    writeFileSync(new URL(file, import.meta.url), historyToJSON(await handle.fetchHistory()));
+    writeFileSync(new URL(file, import.meta.url), anonymous(historyToJSON(await handle.fetchHistory())));
     console.log(file);
   };
 
