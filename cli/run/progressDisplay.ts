@@ -29,51 +29,6 @@ export function createProgressDisplay({ quiet }: { quiet: boolean }): ProgressDi
 
 const nothing = (): void => undefined;
 
-class BarDisplay implements ProgressDisplay {
-  private bar: SingleBar | undefined;
-  private text = '';
-
-  show(progress: RunProgress): void {
-    if (progress.stage === 'tag' || progress.stage === 'finish') {
-      if (!this.bar) {
-        this.bar = new SingleBar({
-          format:
-            '{bar} {percentage} % | {value}/{total} images | {rate} images/s | {eta_text} left{failed}{note}',
-          hideCursor: true,
-          barsize: 24,
-          // Ctrl-C is the command's to handle.
-          gracefulExit: false,
-        });
-        this.bar.start(progress.keys, 0);
-      }
-      const [note] = progress.retrying;
-      this.bar.update(progress.imagesDone, {
-        rate: rateText(progress),
-        eta_text: etaText(progress),
-        failed: progress.failed > 0 ? ` | ${progress.failed} failed` : '',
-        note: note === undefined ? '' : ` | retrying after ${note.slice(0, 60)}`,
-      });
-    } else this.line(`${STAGES[progress.stage]} ...`);
-  }
-
-  waiting(queues: readonly string[]): void {
-    const text = waitingText(queues);
-    if (text !== undefined) this.line(text);
-  }
-
-  line(text: string): void {
-    if (text === this.text) return;
-    this.text = text;
-    this.stop();
-    process.stderr.write(`${text}\n`);
-  }
-
-  stop(): void {
-    this.bar?.stop();
-    this.bar = undefined;
-  }
-}
-
 class LineDisplay implements ProgressDisplay {
   private text = '';
   private shownMs = 0;
@@ -99,12 +54,50 @@ class LineDisplay implements ProgressDisplay {
 
   line(text: string): void {
     if (text === this.text) return;
+    this.stop();
     this.text = text;
     process.stderr.write(`${text}\n`);
   }
 
   stop(): void {
     this.text = '';
+  }
+}
+
+class BarDisplay extends LineDisplay {
+  private bar: SingleBar | undefined;
+
+  override show(progress: RunProgress): void {
+    if (progress.stage !== 'tag' && progress.stage !== 'finish') {
+      this.line(`${STAGES[progress.stage]} ...`);
+      return;
+    }
+    const [note] = progress.retrying;
+    const texts = {
+      rate: rateText(progress),
+      eta_text: etaText(progress),
+      failed: progress.failed > 0 ? ` | ${progress.failed} failed` : '',
+      note: note === undefined ? '' : ` | retrying after ${note.slice(0, 60)}`,
+    };
+    if (this.bar) {
+      this.bar.update(progress.imagesDone, texts);
+      return;
+    }
+    this.bar = new SingleBar({
+      format:
+        '{bar} {percentage} % | {value}/{total} images | {rate} images/s | {eta_text} left{failed}{note}',
+      hideCursor: true,
+      barsize: 24,
+      // Ctrl-C is the command's to handle.
+      gracefulExit: false,
+    });
+    this.bar.start(progress.keys, progress.imagesDone, texts);
+  }
+
+  override stop(): void {
+    super.stop();
+    this.bar?.stop();
+    this.bar = undefined;
   }
 }
 
