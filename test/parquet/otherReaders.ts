@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import {
 } from '@duckdb/node-api';
 import { ParquetReader } from '@dsnp/parquetjs';
 import type { FailureRow, TagRow } from '../../data/parquet/tagRows.ts';
+import { pythonWith } from '../support/python.ts';
 
 /** A value in a form that all readers share: lists as arrays, 64-bit integers as bigint, instants as Date. */
 export type Plain = null | boolean | number | bigint | string | Date | Plain[] | { [field: string]: Plain };
@@ -89,10 +90,10 @@ function withoutEnvelopes(value: unknown): Plain {
   return Object.fromEntries(fields.map(([name, field]) => [name, withoutEnvelopes(field)]));
 }
 
-/** A Python that has pyarrow: C2SRT_TEST_PYTHON, else `python3` on PATH; undefined where neither has it. */
-export const pythonWithArrow = [process.env['C2SRT_TEST_PYTHON'], 'python3'].find(
-  (python) => python !== undefined && spawnSync(python, ['-c', 'import pyarrow.parquet']).status === 0,
-);
+/** A Python that has pyarrow; undefined where there is no Python. */
+export const pythonWithArrow = await pythonWith('pyarrow-26.0.1', 'a third Parquet reader', [
+  'pyarrow==26.0.1',
+]);
 
 const READ_WITH_ARROW = `
 import json, sys, pyarrow.parquet as pq

@@ -1,13 +1,8 @@
-import { execFile, spawn } from 'node:child_process';
-import { access, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { withFileLock } from '../../data/fileLock.ts';
 import { freePort } from '../../infra/ports.ts';
-import { cacheDir } from '../../infra/programs.ts';
+import { pythonWith } from './python.ts';
 
-const run = promisify(execFile);
 const PACKAGES = ['moto[s3]==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5'];
 
 export interface Moto {
@@ -21,33 +16,8 @@ export interface Moto {
  * cache folder on first use. Without Python: undefined, so that tests are reported as skipped; on CI an error.
  */
 export async function startMoto(): Promise<Moto | undefined> {
-  try {
-    return await serve(await install());
-  } catch (error) {
-    if (process.env['CI'] !== undefined) throw error;
-    console.warn(`moto is not available, its tests are skipped: ${String(error)}`);
-    return undefined;
-  }
-}
-
-/** Path of a Python that has moto. */
-async function install(): Promise<string> {
-  const folder = join(cacheDir(), 'moto-5.2.5');
-  const python = join(folder, 'bin', 'python');
-  const complete = join(folder, 'complete');
-  await mkdir(cacheDir(), { recursive: true });
-  return await withFileLock(`${folder}.lock`, async () => {
-    try {
-      await access(complete);
-    } catch {
-      console.warn(`Installing moto (S3 server for odd keys in tests), once, into ${folder} (about 30 s).`);
-      await rm(folder, { recursive: true, force: true });
-      await run('python3', ['-m', 'venv', folder]);
-      await run(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES]);
-      await mkdir(complete);
-    }
-    return python;
-  });
+  const python = await pythonWith('moto-5.2.5', 'S3 server for odd keys in tests', PACKAGES);
+  return python === undefined ? undefined : serve(python);
 }
 
 async function serve(python: string): Promise<Moto> {
