@@ -5,12 +5,22 @@ import { Failure, messageOf } from '../../data/failure.ts';
 
 /** Text to token ids as a CLIP checkpoint's own tokenizer does it, start and end token included. */
 export interface TextTokenizer {
-  /** At most `maxTokens` ids; a longer text loses its tail, not its end token. */
+  /**
+   * At most `maxTokens` ids; a longer text loses its tail, not its end token. What the vocabulary lacks becomes its
+   * unknown token; throws `Model.Tokenizer` where it has none.
+   */
   encode(text: string): number[];
 }
 
 interface HubTokenizer {
-  encode(text: string): { ids: number[] };
+  /** A word-level tokenizer leaves a word that it does not know undefined. */
+  encode(text: string): { ids: (number | undefined)[] };
+}
+
+/** The part of a tokenizer.json that says what stands for an unknown word. */
+interface TokenizerJson {
+  model?: { unk_token?: string | null; vocab?: Record<string, number>; [field: string]: unknown };
+  [field: string]: unknown;
 }
 
 // The package's own declarations do not resolve in ESM.
@@ -23,11 +33,13 @@ const HubTokenizer = Tokenizer as unknown as new (tokenizer: object, config: obj
 export function loadTokenizer(folder: string, maxTokens: number): TextTokenizer {
   const file = join(folder, 'tokenizer.json');
   let tokenizer: HubTokenizer;
+  let unknown: number | undefined;
   try {
     const json = existsSync(file)
-      ? (JSON.parse(readFileSync(file, 'utf8')) as object)
+      ? (JSON.parse(readFileSync(file, 'utf8')) as TokenizerJson)
       : clipTokenizer(folder);
     tokenizer = new HubTokenizer(json, {});
+    unknown = json.model?.vocab?.[json.model.unk_token ?? ''];
   } catch (error) {
     throw new Failure('Model.Tokenizer', `The tokenizer of ${folder} cannot be read: ${messageOf(error)}.`, {
       subject: file,
@@ -37,14 +49,25 @@ export function loadTokenizer(folder: string, maxTokens: number): TextTokenizer 
   }
   return {
     encode(text) {
-      const { ids } = tokenizer.encode(text);
+      const ids = tokenizer.encode(text).ids.map((id) => {
+        const known = id ?? unknown;
+        if (known !== undefined) return known;
+        throw new Failure(
+          'Model.Tokenizer',
+          `The tokenizer of ${folder} has no token for a word of ${JSON.stringify(text)}.`,
+          {
+            subject: file,
+            hint: 'Use words that it knows, or a tokenizer with an unknown token.',
+          },
+        );
+      });
       return ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - 1), ids.at(-1)!];
     },
   };
 }
 
 /** CLIP's byte-level BPE in the form of a tokenizer.json, from the two files that older checkpoints have. */
-function clipTokenizer(folder: string): object {
+function clipTokenizer(folder: string): TokenizerJson {
   const vocab = JSON.parse(readFileSync(join(folder, 'vocab.json'), 'utf8')) as Record<string, number>;
   const lines = readFileSync(join(folder, 'merges.txt'), 'utf8').split('\n');
   const merges = lines.filter((line) => line !== '' && !line.startsWith('#version'));

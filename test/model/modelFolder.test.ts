@@ -201,3 +201,28 @@ test("prompts: a category is asked for by its name and aliases, in its own templ
   ]);
   expect(model.promptsOf({ name: 'car', prompts: ['one {}'] })).toEqual(['one car']);
 });
+
+describe('a word-level tokenizer', () => {
+  const demo = new URL('../../assets/demo/model', import.meta.url).pathname;
+
+  test('gives a word that it does not know its unknown token', () => {
+    const { tokenizer } = openModelFolder(demo);
+    expect(tokenizer.encode('a photo of café')).toEqual([
+      ...tokenizer.encode('a photo of').slice(0, -1),
+      0,
+      211,
+    ]);
+  });
+
+  test('without an unknown token says which text it cannot take', () => {
+    const dir = join(root, String(serial++));
+    cpSync(demo, dir, { recursive: true });
+    editJson(dir, 'tokenizer.json', (json) => delete (json['model'] as Record<string, unknown>)['unk_token']);
+    expect(() => openModelFolder(dir).tokenizer.encode('a café')).toThrow(
+      expect.objectContaining({
+        code: 'Model.Tokenizer',
+        message: expect.stringContaining('"a café"') as string,
+      }),
+    );
+  });
+});
