@@ -1,6 +1,7 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../data/config/schema.ts';
 import type { TagCorpusInput } from '../../workflows/types.ts';
+import { EXIT } from '../exit.ts';
 import { follow, type FollowOutcome } from './follow.ts';
 import { createProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
@@ -40,7 +41,15 @@ export async function launch({
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  const session = await openSession(settings, (line) => display.line(line));
+  let session: Session;
+  try {
+    session = await openSession(settings, (line) => display.line(line));
+  } catch (error) {
+    // Ctrl-C goes to the whole process group: a server that was just being started may have got it too.
+    if (!interrupt.signal.aborted) throw error;
+    process.stderr.write('The run was not started. The same command starts it.\n');
+    return EXIT.interrupted;
+  }
   try {
     const run = await findRun(session);
     const startedMs = performance.now();
