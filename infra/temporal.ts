@@ -19,7 +19,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { Failure } from '../data/failure.ts';
@@ -32,6 +31,7 @@ import {
   ownIdentity,
   type ProcessIdentity,
 } from './processes.ts';
+import { freePort } from './ports.ts';
 import { findTemporal } from './temporalProgram.ts';
 
 /** How long a server may take until it answers; it needs 1 s on an idle machine. */
@@ -271,19 +271,6 @@ async function serves(address: string): Promise<boolean> {
     // Refuses connections, does not serve yet, has no namespace yet: each of them while a server starts.
     return false;
   }
-}
-
-/** A TCP port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', listening);
-  });
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return address.port;
 }
 
 /** So that a reader finds the old text or the new, never half of it. */

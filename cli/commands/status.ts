@@ -68,7 +68,7 @@ async function readStatus(session: Session, reference: RunReference): Promise<Ru
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     state = 'unknown';
   }
-  const folder = await readFolder(reference);
+  const { finished, ...folder } = await readFolder(reference);
   const base = {
     run: reference.id,
     output: reference.output,
@@ -79,11 +79,11 @@ async function readStatus(session: Session, reference: RunReference): Promise<Ru
     etaSeconds: null,
     ...folder,
   };
-  if (folder.finished) return { ...withoutFlag(base), state: 'finished', stage: 'done' };
-  if (state !== 'running') return { ...withoutFlag(base), state, stage: null };
+  if (finished) return { ...base, state: 'finished', stage: 'done' };
+  if (state !== 'running') return { ...base, state, stage: null };
   const unpolled = await unpolledQueues(session);
   const progress = unpolled.length === 0 ? await readProgress(session, handle) : undefined;
-  if (!progress) return { ...withoutFlag(base), state, stage: null, unpolledQueues: unpolled };
+  if (!progress) return { ...base, state, stage: null, unpolledQueues: unpolled };
   const {
     stage,
     imagesDone,
@@ -97,7 +97,7 @@ async function readStatus(session: Session, reference: RunReference): Promise<Ru
     retrying,
   } = progress;
   return {
-    ...withoutFlag(base),
+    ...base,
     state: paused === null ? state : 'paused',
     stage,
     images: imagesDone,
@@ -132,10 +132,6 @@ async function readFolder({ id, output: uri }: RunReference): Promise<FolderStat
     planned: plan?.keys ?? 0,
     finished: (await output.head(SUCCESS)) !== undefined,
   };
-}
-
-function withoutFlag<T extends { finished: boolean }>({ finished: _, ...rest }: T): Omit<T, 'finished'> {
-  return rest;
 }
 
 function describeStatus(status: RunStatus): string {
