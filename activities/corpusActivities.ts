@@ -1,10 +1,10 @@
 import { findPendingShards } from '../data/run/pending.ts';
+import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { CorpusActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { checkShards, finishRun } from './finish.ts';
 import { writePlan, type PlanCursor } from './plan/writePlan.ts';
-import { requireRun } from './tag/runContext.ts';
 
 export interface CorpusDependencies {
   openStore(uri: string): ObjectStore;
@@ -16,7 +16,7 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
     planCorpus: ({ output }) =>
       withHeartbeat<PlanCursor, { shards: number; keys: number }>(async ({ signal, previous, report }) => {
         const folder = openStore(output);
-        const { spec } = await requireRun(folder);
+        const { spec } = await requireTagRun(folder);
         const { include, exclude, shardSize } = spec;
         const since = spec.since === null ? undefined : openStore(spec.since);
         const { shards, keys } = await writePlan(openStore(spec.source), folder, {
@@ -45,7 +45,7 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
       withHeartbeat<number, Awaited<ReturnType<typeof finishRun>>>(async ({ report }) => {
         const folder = openStore(output);
         let steps = 0;
-        return finishRun(folder, await requireRun(folder), artifact, () => report(++steps));
+        return finishRun(folder, await requireTagRun(folder), artifact, () => report(++steps));
       }),
   };
 }

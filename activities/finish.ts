@@ -5,7 +5,7 @@ import { MANIFEST, partKey, PART_KINDS, SPOOL, SUCCESS } from '../data/run/layou
 import { readPlanIndex } from '../data/run/plan.ts';
 import { addCounts, noCounts } from '../data/run/counts.ts';
 import { countsOf, readReceipt, type Receipt } from '../data/run/receipt.ts';
-import type { RunRecord } from '../data/run/record.ts';
+import type { TagRecord } from '../data/run/record.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { TagCorpusResult } from '../workflows/types.ts';
 import { ensurePublished } from './tag/commit.ts';
@@ -74,7 +74,7 @@ async function partHash(output: ObjectStore, key: string): Promise<string | unde
  */
 export async function finishRun(
   output: ObjectStore,
-  record: RunRecord,
+  record: TagRecord,
   artifact: string,
   report: () => void,
 ): Promise<TagCorpusResult> {

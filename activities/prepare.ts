@@ -7,7 +7,7 @@ import { parseCategories, type Category } from '../data/categories.ts';
 import { parseGraph, type CategoryGraph } from '../data/graphFile.ts';
 import { CATEGORIES, GRAPH, vocabularyKeys } from '../data/run/layout.ts';
 import { readJson } from '../data/run/plan.ts';
-import type { RunRecord } from '../data/run/record.ts';
+import type { TagRecord } from '../data/run/record.ts';
 import { encodeSafetensors } from '../data/safetensors.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { subgraph } from '../data/subgraph.ts';
@@ -38,7 +38,7 @@ export async function readCategories(output: ObjectStore): Promise<Category[]> {
 
 /** What a vocabulary artifact is made of. */
 export interface VocabularyInput {
-  record: RunRecord;
+  record: TagRecord;
   model: ModelFolder;
   /** The model folder's hash. */
   hash: string;
@@ -138,13 +138,13 @@ export async function readVocabulary(
 }
 
 /** What the model was trained on; none for a plain CLIP checkpoint. */
-function seenCategories(model: ModelFolder): Category[] {
+export function seenCategories(model: ModelFolder): Category[] {
   const file = join(model.dir, 'categories.json');
   return existsSync(file) ? parseCategories(readFileSync(file), file) : [];
 }
 
 /** The run's own graph; without one the model's, with links from WordNet for the categories that it lacks. */
-async function categoryGraph(
+export async function categoryGraph(
   output: ObjectStore,
   given: string | null,
   model: ModelFolder,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Failure } from '../data/failure.ts';
 import type { Counts } from '../data/run/counts.ts';
 import { countsOf } from '../data/run/receipt.ts';
+import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ImageLimits } from '../data/images/limits.ts';
 import type { PreprocessConfig } from '../data/images/preprocessConfig.ts';
 import type { ObjectStore } from '../data/store/store.ts';
@@ -15,7 +16,7 @@ import type { TagActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabulary, readCategories, readVocabulary } from './prepare.ts';
 import type { Decoder, Inference } from './tag/dependencies.ts';
-import { planReader, requireRun, rowKeys, type RunContext } from './tag/runContext.ts';
+import { planReader, rowKeys, type RunContext } from './tag/runContext.ts';
 import { tagShard, type ShardProgress } from './tag/tagShard.ts';
 import { Turn } from './tag/turn.ts';
 
@@ -54,7 +55,7 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
     prepareVocabulary: ({ output }) =>
       withHeartbeat(async () => {
         const folder = openStore(output);
-        const record = await requireRun(folder);
+        const record = await requireTagRun(folder);
         const { dir, hash } = await resolveModel(record.spec.model);
         return prepareVocabulary(folder, cache, { record, model: openModelFolder(dir), hash, inference });
       }),
@@ -93,7 +94,7 @@ async function openRun(
   artifact: string,
   dependencies: TagDependencies,
 ): Promise<OpenRun> {
-  const record = await requireRun(output);
+  const record = await requireTagRun(output);
   const { spec } = record;
   const { dir, hash } = await dependencies.resolveModel(spec.model);
   const prepared = await readVocabulary(output, artifact);

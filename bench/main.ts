@@ -2,6 +2,8 @@
 const BENCHES = {
   tag: 'throughput of `c2srt tag` beside a bare loop [--quick] [--only demo|vit] [--rounds N]',
   memory: 'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]',
+  train:
+    'time of a training step beside PyTorch [--only TEXT] [--rounds N] [--threads N] [--python PATH] [--no-torch]',
   decode: 'what decoding in child processes costs: FOLDER [--images N] [--size S] [--rounds N]',
 };
 
@@ -12,6 +14,9 @@ switch (name) {
     break;
   case 'memory':
     await import('./memory.ts');
+    break;
+  case 'train':
+    await import('./train/main.ts');
     break;
   case 'decode':
     await import('./decode.ts');

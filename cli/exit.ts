@@ -20,6 +20,7 @@ const USAGE_DOMAINS = [
   'Config.',
   'Usage.',
   'Categories.',
+  'Dataset.',
   'Graph.',
   'Model.',
   'Hub.',

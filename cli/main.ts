@@ -5,9 +5,12 @@ import { devCommand } from './commands/dev.ts';
 import { describeError, EXIT, exitCodeOf } from './exit.ts';
 import { modelCommand } from './commands/model.ts';
 import { resumeCommand } from './commands/resume.ts';
+import { pauseCommand } from './commands/pause.ts';
+import { pretrainCommand } from './commands/pretrain.ts';
 import { runsCommand } from './commands/runs.ts';
 import { statusCommand } from './commands/status.ts';
 import { tagCommand } from './commands/tag.ts';
+import { trainCommand } from './commands/train.ts';
 import { workerCommand } from './commands/worker.ts';
 
 const program = new Command('c2srt')
@@ -21,7 +24,10 @@ const finish = (code: number): void => {
 };
 for (const add of [
   tagCommand,
+  trainCommand,
+  pretrainCommand,
   statusCommand,
+  pauseCommand,
   resumeCommand,
   cancelCommand,
   runsCommand,

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { loadSettings } from '../data/config/load.ts';
+import { loadSection, loadSettings, SECTIONS, type Section, type SectionName } from '../data/config/load.ts';
 import {
   environmentName,
   flagName,
@@ -28,6 +28,34 @@ export function settingsOf(flags: Readonly<Record<string, unknown>>): Settings {
   return loadSettings(flags, process.env, ...(typeof config === 'string' ? [config] : []));
 }
 
+/** Adds flags for some settings of a section, described as its schema describes them. */
+export function withSection<Name extends SectionName>(
+  command: Command,
+  section: Name,
+  names: readonly (keyof Section<Name> & string)[],
+): Command {
+  const { shape } = SECTIONS[section];
+  const fallbacks: Readonly<Record<string, unknown>> = SECTIONS[section].parse({});
+  for (const name of names) {
+    const { description = '' } = shape[name as keyof typeof shape] as { description?: string };
+    const fallback = fallbacks[name];
+    const told = typeof fallback === 'string' || typeof fallback === 'number' ? ` Default: ${fallback}.` : '';
+    command.addOption(
+      new Option(`${flagName(name)} <value>`, `${description}${told} [${section}.${name} in the file]`),
+    );
+  }
+  return command;
+}
+
+/** The settings of a section that a command's flags and the configuration file give. */
+export function sectionOf<Name extends SectionName>(
+  section: Name,
+  flags: Readonly<Record<string, unknown>>,
+): Section<Name> {
+  const { config } = flags;
+  return loadSection(section, flags, ...(typeof config === 'string' ? [config] : []));
+}
+
 /** Settings of the process that runs the model. */
 export const WORKER_SETTINGS: readonly SettingName[] = [
   'provider',
@@ -45,3 +73,16 @@ export const CONTROL_SETTINGS: readonly SettingName[] = [
   'maxFailureRate',
   'heartbeatTimeoutS',
 ];
+
+/** Settings of how a training is worked on. Its batch size is in its own section: another number means another result. */
+export const TRAINING_SETTINGS: readonly SettingName[] = [
+  'concurrency',
+  'heartbeatTimeoutS',
+  ...WORKER_SETTINGS.filter((name) => name !== 'batchSize'),
+];
+
+/** Settings of sections that are flags too. */
+export const SECTION_FLAGS = {
+  train: ['epochs', 'shards', 'seed', 'form', 'trainedBlocks', 'unlisted'],
+  pretrain: ['epochs', 'shards', 'seed'],
+} as const satisfies { [Name in SectionName]: readonly (keyof Section<Name>)[] };

@@ -14,7 +14,15 @@ export interface Category {
   prompts: readonly string[];
   /** The lowest written score that makes a tag, in [0, 1], inclusive. */
   threshold?: number;
+  /** Whether its labels are trained on. Default: seen. */
+  split?: Split;
 }
+
+export const SPLITS = ['seen', 'unseen'] as const;
+export type Split = (typeof SPLITS)[number];
+
+/** Whether training learns from the category's labels. */
+export const isSeen = ({ split }: Category): boolean => split !== 'unseen';
 
 /** A category as the file gives it, and where. */
 interface Entry {
@@ -22,10 +30,11 @@ interface Entry {
   name: string;
   aliases: readonly string[];
   prompts: readonly string[];
-  threshold: number | undefined;
+  threshold?: number | undefined;
+  split?: Split | undefined;
 }
 
-const FIELDS = ['name', 'aliases', 'prompts', 'threshold'];
+const FIELDS = ['name', 'aliases', 'prompts', 'threshold', 'split'];
 
 /** Between several aliases or prompts in one CSV cell. */
 const CSV_LIST_SEPARATOR = '|';
@@ -37,14 +46,15 @@ const JsonEntry = z.union([
     aliases: z.array(z.string()).optional(),
     prompts: z.array(z.string()).optional(),
     threshold: z.number().optional(),
+    split: z.enum(SPLITS).optional(),
   }),
 ]);
 
 /**
  * Reads a categories file (UTF-8, a byte order mark and any line ends allowed). The file name's ending decides:
  *
- * - `.json`: an array of names, or of objects `{ name, aliases?, prompts?, threshold? }`;
- * - `.csv`: a header `name[,aliases][,prompts][,threshold]`; several aliases or prompts are separated by `|`;
+ * - `.json`: an array of names, or of objects `{ name, aliases?, prompts?, threshold?, split? }`;
+ * - `.csv`: a header `name[,aliases][,prompts][,threshold][,split]`; several aliases or prompts are separated by `|`;
  * - anything else: a name per line. Blank lines and lines that start with `#` are skipped (a name that starts with `#`
  *   needs JSON or CSV).
  *
@@ -91,15 +101,13 @@ export function parseCategories(
 
 /**
  * SHA-256, in hex, of everything about the categories that determines scores and tags, their order included; not of the
- * file they came from.
+ * file they came from. Seen is what a category is anyway, so only `unseen` counts.
  */
 export function vocabularyHash(categories: readonly Category[]): string {
-  const canonical = categories.map(({ name, aliases, prompts, threshold }) => [
-    name,
-    aliases,
-    prompts,
-    threshold ?? null,
-  ]);
+  const canonical = categories.map((category) => {
+    const { name, aliases, prompts, threshold } = category;
+    return [name, aliases, prompts, threshold ?? null, ...(isSeen(category) ? [] : ['unseen'])];
+  });
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex');
 }
 
@@ -117,7 +125,7 @@ function decode(source: string | Uint8Array, fileName: string): string {
 function readLines(text: string): Entry[] {
   return text
     .split(/\r\n|\n|\r/)
-    .map((name, i) => ({ place: `line ${i + 1}`, name, aliases: [], prompts: [], threshold: undefined }))
+    .map((name, i) => ({ place: `line ${i + 1}`, name, aliases: [], prompts: [] }))
     .filter(({ name }) => name.trim() !== '' && !name.trimStart().startsWith('#'));
 }
 
@@ -147,11 +155,10 @@ function readJson(text: string, fileName: string, report: (notice: string) => vo
           : `${place} is neither a name nor an object with a name`,
       );
     }
-    if (typeof data === 'string')
-      return { place, name: data, aliases: [], prompts: [], threshold: undefined };
+    if (typeof data === 'string') return { place, name: data, aliases: [], prompts: [] };
     for (const field of Object.keys(data)) if (!FIELDS.includes(field)) unknown.add(field);
-    const { name, aliases = [], prompts = [], threshold } = data;
-    return { place, name, aliases, prompts, threshold };
+    const { name, aliases = [], prompts = [], threshold, split } = data;
+    return { place, name, aliases, prompts, threshold, split };
   });
   reportUnknown(unknown, 'field', fileName, report);
   return entries;
@@ -167,15 +174,21 @@ function readCsv(text: string, fileName: string, report: (notice: string) => voi
     const threshold = written === '' ? undefined : Number(written);
     if (Number.isNaN(threshold))
       throw invalid(fileName, `${place}: the threshold "${written}" is not a number`);
+    const split = (cells.get('split') ?? '').trim();
+    if (split !== '' && !isSplit(split))
+      throw invalid(fileName, `${place}: the split "${split}" is neither seen nor unseen`);
     return {
       place,
       name: cells.get('name') ?? '',
       aliases: cellList(cells.get('aliases')),
       prompts: cellList(cells.get('prompts')),
       threshold,
+      split: split === '' ? undefined : split,
     };
   });
 }
+
+const isSplit = (text: string): text is Split => (SPLITS as readonly string[]).includes(text);
 
 function cellList(cell = ''): string[] {
   return cell.split(CSV_LIST_SEPARATOR).filter((item) => item.trim() !== '');
@@ -195,7 +208,7 @@ function reportUnknown(
 }
 
 function toCategory(entry: Entry, fileName: string): Category {
-  const { place, threshold } = entry;
+  const { place, threshold, split } = entry;
   const clean = (text: string, what: string): string => {
     const cleaned = text.normalize('NFC').trim();
     if (cleaned === '')
@@ -216,6 +229,7 @@ function toCategory(entry: Entry, fileName: string): Category {
     aliases: [...aliases],
     prompts: entry.prompts.map((prompt) => clean(prompt, 'a prompt')),
     ...(threshold !== undefined && { threshold }),
+    ...(split !== undefined && { split }),
   };
 }
 

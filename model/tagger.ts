@@ -4,22 +4,39 @@ import type { IndexedEdge } from '../data/subgraph.ts';
 import { encodeImages, normalise } from './clip/vision.ts';
 import { checkpointWeights, type Weights } from './clip/weights.ts';
 import { scoreCategories } from './head/head.ts';
-import {
-  NEIGHBOUR_INPUTS,
-  neighbourInputs,
-  neighbourTables,
-  type NeighbourTables,
-} from './head/neighbours.ts';
+import { neighbourFeeds, neighbourInputs, neighbourTables, type NeighbourTables } from './head/neighbours.ts';
 import { HEAD_PREFIX } from './head/shape.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import { Graph } from './onnx/graph.ts';
-import { classifyRuntimeError, createSession, type DeviceOptions, type Feeds } from './onnx/session.ts';
+import { classifyRuntimeError, createSession, type DeviceOptions } from './onnx/session.ts';
 
 /** The widest tensor that the head may make, [B, categories, in-degree or patches, ...]: bounds its memory. */
 const CHUNK_BYTES = 32 * 2 ** 20;
 
 /** Features of all categories, [B, N, d], at most this: bounds the batch for vocabularies of thousands. */
 const STATE_BYTES = 256 * 2 ** 20;
+
+/** Sizes that decide how much of the head is worked on at a time. */
+interface HeadSizes {
+  categories: number;
+  patches: number;
+  /** Of the neighbour table. */
+  width: number;
+  d: number;
+}
+
+/** How many images the head takes at a time, at most `largestBatch`, and how many categories. */
+export function headChunk(
+  largestBatch: number,
+  { categories, patches, width, d }: HeadSizes,
+): { batchSize: number; chunkSize: number } {
+  const batchSize = stateBatch(largestBatch, categories, d);
+  const perCategory = batchSize * 4 * Math.max(patches, width * d);
+  return { batchSize, chunkSize: Math.max(1, Math.floor(CHUNK_BYTES / perCategory)) };
+}
+
+const stateBatch = (largestBatch: number, categories: number, d: number): number =>
+  Math.max(1, Math.min(largestBatch, Math.floor(STATE_BYTES / (4 * categories * d))));
 
 /** The categories that images are scored against. */
 export interface Vocabulary {
@@ -87,8 +104,8 @@ export function buildTaggingGraph(
       tables: neighbourInputs(graph, tables),
       hopOffsets: vocabulary.hopOffsets,
     };
-  const perCategory = options.batchSize * 4 * Math.max(tokens.patches.size(1), (tables?.width ?? 1) * d);
-  const chunkSize = Math.max(1, Math.floor(CHUNK_BYTES / perCategory));
+  const sizes = { categories: nodes, patches: tokens.patches.size(1), width: tables?.width ?? 1, d };
+  const { chunkSize } = headChunk(options.batchSize, sizes);
   graph.output(
     'scores',
     scoreCategories({ tokens, text, settings: config.c2srt, ...(ist && { ist }), chunkSize }),
@@ -104,12 +121,11 @@ export async function createTagger(
   device: DeviceOptions,
   options: TaggerOptions,
 ): Promise<Tagger> {
-  const nodes = vocabulary.hopOffsets.at(-1) ?? vocabulary.asked;
-  const perImage = nodes * model.config.projection_dim * 4;
-  const batchSize = Math.max(1, Math.min(options.batchSize, Math.floor(STATE_BYTES / perImage)));
+  const categories = vocabulary.hopOffsets.at(-1) ?? vocabulary.asked;
+  const batchSize = stateBatch(options.batchSize, categories, model.config.projection_dim);
   const { bytes, tables } = buildTaggingGraph(model, vocabulary, { ...options, batchSize });
   const session = await createSession(bytes, device, model.weightsFolder);
-  const constant = tables ? tableFeeds(tables) : {};
+  const constant = tables ? neighbourFeeds(tables) : {};
   const side = model.preprocess.cropSize;
   return {
     batchSize,
@@ -130,15 +146,5 @@ export async function createTagger(
       return embeddings ? { scores, embeddings } : { scores };
     },
     release: () => session.release(),
-  };
-}
-
-/** The feeds that {@link neighbourInputs} declares. */
-export function tableFeeds({ nodes, width, sources, features, bias }: NeighbourTables): Feeds {
-  const [sourceName, featureName, biasName] = NEIGHBOUR_INPUTS;
-  return {
-    [sourceName]: new ort.Tensor('int64', sources, [nodes, width]),
-    [featureName]: new ort.Tensor('float32', features, [nodes, width, features.length / (nodes * width)]),
-    [biasName]: new ort.Tensor('float32', bias, [nodes, width]),
   };
 }

@@ -3,6 +3,9 @@ import { availableParallelism } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
 import { createTagActivities } from '../activities/tagActivities.ts';
+import type { TrainDependencies } from '../activities/train/dependencies.ts';
+import { createTrainActivities } from '../activities/train/trainActivities.ts';
+import { createTrainStoreActivities } from '../activities/train/trainStoreActivities.ts';
 import type { Settings } from '../data/config/schema.ts';
 import { openStore } from '../data/store/open.ts';
 import { cacheDir } from '../infra/programs.ts';
@@ -13,6 +16,8 @@ import { QUEUES, type Queue } from '../workflows/queues.ts';
 import { Decoders } from './decoders.ts';
 import { FailureInterceptor } from './failures.ts';
 import { startInference } from './inference/service.ts';
+import type { TrainActivities } from '../workflows/trainTypes.ts';
+import type { TagActivities } from '../workflows/types.ts';
 import { workflowBundle } from './workflowBundle.ts';
 
 /** How long activities get on shutdown to spool what they have. */
@@ -61,21 +66,21 @@ export async function startWorkers(
           ...common,
           taskQueue: QUEUES.orchestrate,
           workflowBundle: await workflowBundle(cacheDir()),
-          activities: createCorpusActivities({ openStore }),
+          activities: { ...createCorpusActivities({ openStore }), ...createTrainStoreActivities({ openStore }) },
           workflowThreadPoolSize: Math.min(2, availableParallelism()),
         }),
       );
     }
     if (queues.includes('gpu')) {
       const device = openDevice(settings);
-      const { tag } = device;
+      const { activities } = device;
       lost = device.lost;
       closers.push(device.close);
       workers.push(
         await Worker.create({
           ...common,
           taskQueue: QUEUES.gpu,
-          activities: tag,
+          activities,
           maxConcurrentActivityTaskExecutions: settings.shardSlots,
         }),
       );
@@ -114,7 +119,7 @@ export async function startWorkers(
 
 /** The activities of the `gpu` queue on this process's device, and what closes it. */
 function openDevice(settings: Settings): {
-  tag: ReturnType<typeof createTagActivities>;
+  activities: TagActivities & TrainActivities;
   lost: AbortSignal;
   close: () => Promise<void>;
 } {
@@ -124,19 +129,21 @@ function openDevice(settings: Settings): {
     batchSize: settings.batchSize,
   });
   const decoders = new Decoders(settings.decodeProcesses);
-  const tag = createTagActivities({
+  const common: Omit<TrainDependencies, 'device'> = {
     openStore,
-    cache: openStore(join(cacheDir(), 'artifacts')),
-    inference,
     decoder: (preprocess, limits) => decoders.get(preprocess, limits),
     async resolveModel(uri) {
       const dir = await resolveModel(uri, { cacheDir: cacheDir() });
       return { dir, hash: await modelHash(dir) };
     },
     concurrency: settings.fetchConcurrency,
-  });
+  };
+  const cache = openStore(join(cacheDir(), 'artifacts'));
   return {
-    tag,
+    activities: {
+      ...createTagActivities({ ...common, cache, inference }),
+      ...createTrainActivities({ ...common, device: inference.training }),
+    },
     lost: inference.lost,
     async close() {
       await Promise.all([inference.close(), decoders.close()]);

@@ -11,7 +11,14 @@ import { addCounts, noCounts } from '../data/run/counts.ts';
 import { budgetExceeded } from './budget.ts';
 import { runLanes } from './lanes.ts';
 import { accounting, inference, listing } from './profiles.ts';
-import { pauseShardsSignal, progressQuery, resumeSignal, shardsDoneSignal } from './signals.ts';
+import {
+  PAUSE_ASKED,
+  pauseShardsSignal,
+  pauseSignal,
+  progressQuery,
+  resumeSignal,
+  shardsDoneSignal,
+} from './signals.ts';
 import { tagShards } from './tagShards.ts';
 import type {
   CorpusActivities,
@@ -59,9 +66,15 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
     );
   setHandler(resumeSignal, async (change) => {
     if (progress.paused === null && change.maxFailureRate === undefined) return;
-    maxFailureRate = change.maxFailureRate ?? 1;
+    // Who goes on after too many failures, naming no limit, wants none.
+    maxFailureRate = change.maxFailureRate ?? (progress.paused === PAUSE_ASKED ? maxFailureRate : 1);
     progress.paused = null;
     await tellChildren(false);
+  });
+  setHandler(pauseSignal, async () => {
+    if (progress.paused !== null || progress.stage === 'finish' || progress.stage === 'done') return;
+    progress.paused = PAUSE_ASKED;
+    await tellChildren(true);
   });
   setHandler(shardsDoneSignal, async (counts) => {
     Object.assign(progress, addCounts(progress, counts));

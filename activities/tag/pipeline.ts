@@ -1,20 +1,9 @@
-import { isFailure } from '../../data/failure.ts';
-import { isImageCode } from '../../data/images/codes.ts';
 import type { PlanEntry } from '../../data/run/plan.ts';
+import { imageFailure } from '../imageFailure.ts';
 import { Batcher } from './batcher.ts';
 import type { SharedTagger } from './dependencies.ts';
 import type { RunContext } from './runContext.ts';
 import type { Outcome } from './spool.ts';
-
-/** Store failures that are about one object. Any other is about the store: it fails the activity, which is retried. */
-const OBJECT_CODES: ReadonlySet<string> = new Set([
-  'Store.NotFound',
-  'Store.Changed',
-  'Store.Forbidden',
-  'Store.TooLarge',
-  'Store.Archived',
-  'Store.InvalidKey',
-]);
 
 export interface PipelineOptions {
   tagger: SharedTagger;
@@ -71,11 +60,8 @@ export async function tagImages(
       const { etag: current, sizeBytes, lastModifiedMs } = info;
       await batcher.push({ ...image, etag: current, sizeBytes, lastModifiedMs, width, height }, pixels);
     } catch (error) {
-      if (!isFailure(error) || !(isImageCode(error.code) || OBJECT_CODES.has(error.code))) throw error;
-      const code = error.code === 'Store.TooLarge' ? 'Image.TooLarge' : error.code;
-      report(image.at, {
-        failed: { key: run.rowKey(key), etag, code, message: error.message, attempts },
-      });
+      const failed = imageFailure(error);
+      report(image.at, { failed: { key: run.rowKey(key), etag, ...failed, attempts } });
     }
   };
   const lane = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 import { Failure } from '../../data/failure.ts';
 import type { PartMetadata, Tag } from '../../data/parquet/tagRows.ts';
 import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/plan.ts';
-import { readRunRecord, type RunRecord } from '../../data/run/record.ts';
+import type { TagRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Decoder } from './dependencies.ts';
 import type { Turn } from './turn.ts';
@@ -10,7 +10,7 @@ import type { Turn } from './turn.ts';
 export interface RunContext {
   output: ObjectStore;
   source: ObjectStore;
-  record: RunRecord;
+  record: TagRecord;
   decoder: Decoder;
   /** Decoded pixels are [S, S, 3]. */
   imageSide: number;
@@ -26,16 +26,6 @@ export interface RunContext {
   /** The key that rows have for a key below the source. */
   rowKey(key: string): string;
   planShard(shard: number): Promise<PlanEntry[]>;
-}
-
-/** The record of a run that must be there. Throws `Run.NotFound`. */
-export async function requireRun(output: ObjectStore): Promise<RunRecord> {
-  const record = await readRunRecord(output);
-  if (record) return record;
-  throw new Failure('Run.NotFound', `${output.uri} holds no run.`, {
-    subject: output.uri,
-    hint: 'Start one with `c2srt tag ... --out`.',
-  });
 }
 
 /** Reads plan shards of a run; the index is read once. */

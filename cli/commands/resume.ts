@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { Failure } from '../../data/failure.ts';
 import { SUCCESS } from '../../data/run/layout.ts';
-import { readRunRecord } from '../../data/run/record.ts';
+import { requireRun } from '../../data/run/requireRun.ts';
 import { openStore } from '../../data/store/open.ts';
 import { resumeSignal } from '../../workflows/signals.ts';
 import { launch } from '../run/launch.ts';
 import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
-import { findRun } from '../run/runReference.ts';
+import { findRun, type RunReference } from '../run/runReference.ts';
 import type { Session } from '../run/session.ts';
 
 export function resumeCommand(program: Command, finish: (code: number) => void): void {
@@ -35,15 +35,10 @@ export function resumeCommand(program: Command, finish: (code: number) => void):
   });
 }
 
-async function unfinishedRun(run: string, session: Session): Promise<{ id: string; output: string }> {
+async function unfinishedRun(run: string, session: Session): Promise<RunReference> {
   const reference = await findRun(run, session);
   const output = openStore(reference.output);
-  if (!(await readRunRecord(output))) {
-    throw new Failure('Run.NotFound', `${reference.output} holds no run.`, {
-      subject: reference.output,
-      hint: 'Give the folder that a run was started with as --out.',
-    });
-  }
+  await requireRun(output);
   if (await output.head(SUCCESS)) {
     throw new Failure('Run.Finished', `Run ${reference.id} is finished: there is nothing to resume.`, {
       subject: reference.output,

@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { settingsOf, withSettings } from '../options.ts';
 import { openSession } from '../run/session.ts';
+import { VIEWS } from '../run/views.ts';
+
+/** Workflows that are runs: not the children that do a part of one. */
+const RUNS = [...new Set(Object.values(VIEWS).map(({ workflow }) => `WorkflowType = '${workflow}'`))].join(
+  ' OR ',
+);
 
 interface ListedRun {
   run: string;
@@ -22,7 +28,7 @@ export function runsCommand(program: Command, finish: (code: number) => void): v
     try {
       const runs: ListedRun[] = [];
       for await (const { workflowId, status, memo, startTime, closeTime } of session.client.workflow.list({
-        query: "WorkflowType = 'tagCorpus'",
+        query: RUNS,
       })) {
         const output = memo?.['output'];
         runs.push({

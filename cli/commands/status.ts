@@ -1,32 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { failedOf } from '../../data/run/counts.ts';
-import { findPendingShards } from '../../data/run/pending.ts';
-import { Failure } from '../../data/failure.ts';
 import { SUCCESS } from '../../data/run/layout.ts';
-import { readPlanIndex } from '../../data/run/plan.ts';
-import { readRunRecord } from '../../data/run/record.ts';
+import { requireRun } from '../../data/run/requireRun.ts';
 import { openStore } from '../../data/store/open.ts';
 import { settingsOf, withSettings } from '../options.ts';
-import { readProgress, unpolledQueues } from '../run/runProgress.ts';
+import { unpolledQueues } from '../run/pending.ts';
+import { etaText, rateText } from '../run/progressDisplay.ts';
 import { findRun, type RunReference } from '../run/runReference.ts';
 import { openSession, type Session } from '../run/session.ts';
+import { VIEWS } from '../run/views.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 
-/** What `status --json` prints. */
+/** What `status --json` prints of every run, beside what its kind adds. */
 interface RunStatus {
   run: string;
+  kind: string;
   output: string;
   /** `running`, `paused`, `finished`, or how the last execution ended; `unknown` to this server. */
   state: string;
   stage: string | null;
-  images: number;
-  planned: number;
-  tagged: number;
-  failed: number;
-  failuresByCode: Record<string, number>;
   imagesPerSecond: number | null;
   etaSeconds: number | null;
   paused: string | null;
@@ -48,7 +42,7 @@ export function statusCommand(program: Command, finish: (code: number) => void):
       const reference = await findRun(run, session);
       for (;;) {
         const status = await readStatus(session, reference);
-        console.log(flags.json ? JSON.stringify(status) : describeStatus(status));
+        console.log(flags.json ? JSON.stringify(status) : describeStatus(reference, status));
         if (!flags.watch || (status.state !== 'running' && status.state !== 'paused')) break;
         await sleep(WATCH_INTERVAL_MS);
       }
@@ -59,8 +53,10 @@ export function statusCommand(program: Command, finish: (code: number) => void):
   });
 }
 
-async function readStatus(session: Session, reference: RunReference): Promise<RunStatus> {
-  const handle = session.client.workflow.getHandle(reference.id);
+/** Where a run is, by its folder and, where a worker answers, by its workflow. */
+async function readStatus(session: Session, { id, kind, output: uri }: RunReference): Promise<RunStatus> {
+  const view = VIEWS[kind];
+  const handle = session.client.workflow.getHandle(id);
   let state: string;
   try {
     state = (await handle.describe()).status.name.toLowerCase();
@@ -68,104 +64,57 @@ async function readStatus(session: Session, reference: RunReference): Promise<Ru
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     state = 'unknown';
   }
-  const { finished, ...folder } = await readFolder(reference);
+  const output = openStore(uri);
+  await requireRun(output);
   const base = {
-    run: reference.id,
-    output: reference.output,
+    run: id,
+    kind,
+    output: uri,
+    state,
+    stage: null,
+    imagesPerSecond: null,
+    etaSeconds: null,
     paused: null,
     retrying: [],
     unpolledQueues: [],
-    imagesPerSecond: null,
-    etaSeconds: null,
-    ...folder,
   };
-  if (finished) return { ...base, state: 'finished', stage: 'done' };
-  if (state !== 'running') return { ...base, state, stage: null };
+  if (await output.head(SUCCESS))
+    return { ...base, state: 'finished', stage: 'done', ...(await view.folderStatus(output)) };
+  if (state !== 'running') return { ...base, ...(await view.folderStatus(output)) };
   const unpolled = await unpolledQueues(session);
-  const progress = unpolled.length === 0 ? await readProgress(session, handle) : undefined;
-  if (!progress) return { ...base, state, stage: null, unpolledQueues: unpolled };
-  const {
-    stage,
-    imagesDone,
-    keys,
-    tagged,
-    failed,
-    failuresByCode,
-    imagesPerSecond,
-    etaSeconds,
-    paused,
-    retrying,
-  } = progress;
+  const progress = unpolled.length === 0 ? await view.readProgress(session, handle) : undefined;
+  if (!progress) return { ...base, unpolledQueues: unpolled, ...(await view.folderStatus(output)) };
+  const { stage, imagesPerSecond, etaSeconds, paused, retrying } = progress;
   return {
     ...base,
     state: paused === null ? state : 'paused',
     stage,
-    images: imagesDone,
-    planned: keys,
-    tagged,
-    failed,
-    failuresByCode,
     imagesPerSecond,
     etaSeconds,
     paused,
     retrying,
+    ...view.status(progress),
   };
 }
 
-type FolderState = Pick<RunStatus, 'images' | 'planned' | 'tagged' | 'failed' | 'failuresByCode'> & {
-  finished: boolean;
-};
-
-/** What the run's folder says by itself: committed shards only. */
-async function readFolder({ id, output: uri }: RunReference): Promise<FolderState> {
-  const output = openStore(uri);
-  if (!(await readRunRecord(output)))
-    throw new Failure('Run.NotFound', `${uri} holds no run.`, {
-      subject: uri,
-      hint: `Is ${id} the run you mean? \`c2srt runs\` lists them.`,
-    });
-  const plan = await readPlanIndex(output);
-  const { done } = await findPendingShards(output, 0, plan?.shards ?? 0);
-  return {
-    ...done,
-    failed: failedOf(done),
-    planned: plan?.keys ?? 0,
-    finished: (await output.head(SUCCESS)) !== undefined,
-  };
-}
-
-function describeStatus(status: RunStatus): string {
-  const {
-    run,
-    output,
-    state,
-    stage,
-    images,
-    planned,
-    tagged,
-    failed,
-    failuresByCode,
-    imagesPerSecond,
-    etaSeconds,
-    paused,
-    retrying,
-  } = status;
+function describeStatus({ kind }: RunReference, status: RunStatus): string {
+  const view = VIEWS[kind];
+  const { run, output, state, stage, imagesPerSecond, etaSeconds, paused } = status;
   const lines = [
     `${run}: ${state}${stage === null || state === 'finished' ? '' : `, ${stage}`}`,
     `  folder   ${output}`,
-    `  images   ${images} of ${planned} done, ${tagged} tagged, ${failed} failed`,
+    ...view.describe(status),
   ];
-  for (const [code, count] of Object.entries(failuresByCode)) lines.push(`           ${count} ${code}`);
   if (imagesPerSecond !== null)
     lines.push(
-      `  rate     ${imagesPerSecond.toFixed(1)} images/s${etaSeconds === null ? '' : `, ${Math.round(etaSeconds)} s left`}`,
+      `  rate     ${rateText(status)} images/s${etaSeconds === null ? '' : `, ${etaText(status)} left`}`,
     );
   if (paused !== null)
     lines.push(
       `  paused   ${paused}`,
-      `           \`c2srt resume ${output} --max-failure-rate RATE\` goes on`,
+      `           \`c2srt resume ${output}${view.resumeFlags(paused)}\` goes on`,
     );
-  for (const note of retrying) lines.push(`  retrying ${note}`);
+  for (const note of status.retrying) lines.push(`  retrying ${note}`);
   for (const queue of status.unpolledQueues)
     lines.push(
       `  waiting  no worker polls \`${queue}\`: \`c2srt worker\` starts one, \`c2srt resume ${output}\` goes on`,

@@ -1,27 +1,20 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { parseCategories, vocabularyHash, type Category } from '../../data/categories.ts';
+import { vocabularyHash } from '../../data/categories.ts';
 import type { Settings } from '../../data/config/schema.ts';
-import { Failure, messageOf } from '../../data/failure.ts';
-import { graphHash, parseGraph } from '../../data/graphFile.ts';
-import { CATEGORIES, GRAPH, MANIFEST, SUCCESS } from '../../data/run/layout.ts';
+import { Failure } from '../../data/failure.ts';
+import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/run/plan.ts';
-import {
-  claimRunFolder,
-  readRunRecord,
-  specDifferences,
-  type RunRecord,
-  type TagSpec,
-} from '../../data/run/record.ts';
+import { readRunRecord, type RunRecord, type TagSpec } from '../../data/run/record.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
-import { probeConditionalPuts } from '../../data/store/probe.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';
+import { readInputs, type Inputs } from '../inputs.ts';
+import { claimRun, refuseDifferent } from '../run/claim.ts';
 import { launch } from '../run/launch.ts';
 import { modelUri, prefetchModel } from '../models.ts';
 import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
-import { summaryOf } from '../run/runOutcome.ts';
 import { runOfFolder } from '../run/runReference.ts';
+import { tagSummary } from '../run/tag/outcome.ts';
 import type { TagCorpusResult } from '../../workflows/types.ts';
 
 export interface TagFlags {
@@ -72,7 +65,7 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
 export async function tag(source: string, flags: TagFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
   const json = flags.json ?? false;
-  const run = runOfFolder(flags.out);
+  const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
   const inputs = await readInputs(flags);
   const spec = specOf(canonicalUri(source), flags, settings, inputs);
@@ -80,7 +73,7 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
 
   const existing = await readRunRecord(output);
   if (existing) {
-    refuseDifferent(existing, spec, run.output);
+    refuseDifferent(output, existing, { kind: 'tag', spec });
     if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
   } else {
     await refuseMissing(openStore(spec.source));
@@ -89,47 +82,15 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
   if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
   if (!existing) {
-    await probeConditionalPuts(output);
-    await output.put(CATEGORIES, JSON.stringify(inputs.categories, null, 1), {
-      contentType: 'application/json',
-    });
-    if (inputs.graph) await output.put(GRAPH, inputs.graph.json, { contentType: 'application/json' });
-    const claimed = await claimRunFolder(output, {
+    await claimRun(output, inputs, {
       version: 1,
+      kind: 'tag',
       id: run.id,
       createdAt: new Date().toISOString(),
       spec,
     });
-    refuseDifferent(claimed, spec, run.output);
   }
   return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
-}
-
-interface Inputs {
-  categories: Category[];
-  graph: { hash: string; json: string } | undefined;
-}
-
-async function readInputs(flags: TagFlags): Promise<Inputs> {
-  const categories = parseCategories(
-    await readUserFile(flags.categories, '--categories'),
-    flags.categories,
-    (notice) => console.error(notice),
-  );
-  if (flags.graph === undefined) return { categories, graph: undefined };
-  const graph = parseGraph(await readUserFile(flags.graph, '--graph'), flags.graph);
-  return { categories, graph: { hash: graphHash(graph), json: JSON.stringify(graph) } };
-}
-
-async function readUserFile(path: string, flag: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new Failure('Usage.File', `${flag} ${path} cannot be read: ${messageOf(error)}.`, {
-      subject: path,
-      cause: error,
-    });
-  }
 }
 
 function specOf(source: string, flags: TagFlags, settings: Settings, { categories, graph }: Inputs): TagSpec {
@@ -187,8 +148,8 @@ async function refuseMissing(source: ObjectStore): Promise<void> {
 /** An incremental run needs a finished run of the same source to compare with. */
 async function refuseOtherSource(since: ObjectStore, source: string): Promise<void> {
   const base = await readRunRecord(since);
-  if (!base || !(await since.head(SUCCESS))) {
-    throw new Failure('Usage.Since', `--since ${since.uri} is not the folder of a finished run.`, {
+  if (base?.kind !== 'tag' || !(await since.head(SUCCESS))) {
+    throw new Failure('Usage.Since', `--since ${since.uri} is not the folder of a finished tag run.`, {
       subject: since.uri,
       hint: '`c2srt status` says where that run is.',
     });
@@ -202,25 +163,16 @@ async function refuseOtherSource(since: ObjectStore, source: string): Promise<vo
   }
 }
 
-function refuseDifferent(existing: RunRecord, spec: TagSpec, output: string): void {
-  const differences = specDifferences(existing.spec, spec);
-  if (differences.length === 0) return;
-  throw new Failure(
-    'Run.Different',
-    `${output} holds run ${existing.id}, which was started with other inputs:\n${differences.map((line) => `  ${line}`).join('\n')}`,
-    {
-      subject: output,
-      hint: 'Repeat the first command to go on with that run, or choose another --out.',
-    },
-  );
-}
-
 async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
   const { counts, parts } = (await readJson(output, MANIFEST)) as {
     counts: TagCorpusResult;
     parts: unknown[];
   };
-  const summary = summaryOf({ id, output: output.uri }, { ...counts, parts: parts.length / 2 }, 0);
+  const summary = tagSummary(
+    { id, kind: 'tag', output: output.uri },
+    { ...counts, parts: parts.length / 2 },
+    0,
+  );
   if (json) console.log(JSON.stringify(summary));
   else
     console.log(

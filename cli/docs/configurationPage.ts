@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { environmentName, flagName, settingsSchema, type SettingName } from '../../data/config/schema.ts';
+import { SECTIONS } from '../../data/config/load.ts';
+import { environmentName, flagName, settingsSchema } from '../../data/config/schema.ts';
+import { SECTION_FLAGS } from '../options.ts';
 
-const HEAD = `<!-- Made by \`npm run docs\` from data/config/schema.ts; do not edit. -->
+const HEAD = `<!-- Made by \`npm run docs\` from data/config/schema.ts and trainSchema.ts; do not edit. -->
 
 # Configuration
 
@@ -17,7 +19,23 @@ the command exits with 2. Each command takes the flags that mean something to it
 
 `;
 
+const SECTIONS_HEAD = `
+## Training
+
+What decides the result of \`c2srt train\` and \`c2srt pretrain\` stands in sections of the file of their own, and in no
+environment variable: a worker's environment must not change what a training comes to. Some settings have a flag, which
+goes before the file. All of them are part of the run: the same command with another value is another run.
+
+\`\`\`yaml
+train:
+  epochs: 5
+  trainedBlocks: 2
+\`\`\`
+`;
+
 const TAIL = `
+## Variables of other tools
+
 Object stores, Temporal and the hub have the variables that their own tools have: \`AWS_*\`, \`TEMPORAL_*\` and \`HF_*\`,
 described in [operations.md](operations.md). \`C2SRT_CACHE\` is the folder of what is fetched once (default
 \`~/.cache/c2srt\`); \`C2SRT_S3_PATH_STYLE\` puts the bucket into the path (default: where an endpoint is set).
@@ -25,20 +43,45 @@ described in [operations.md](operations.md). \`C2SRT_CACHE\` is the folder of wh
 
 /** docs/configuration.md, made from the schema of the settings. */
 export function configurationPage(): string {
-  const { properties = {} } = z.toJSONSchema(settingsSchema);
-  const rows = (Object.keys(settingsSchema.shape) as SettingName[]).map((name) => {
-    const { description = '' } = settingsSchema.shape[name];
-    // A default that the description words is one that depends on the machine.
-    const [meaning = '', worded] = description.split(/\s*Default: /);
-    const schema = properties[name] as { default?: unknown; enum?: unknown[] };
-    const fallback = worded?.replace(/\.$/, '') ?? code(schema.default);
-    const values = schema.enum ? ` One of ${schema.enum.map(code).join(', ')}.` : '';
-    return [code(name), code(flagName(name)), code(environmentName(name)), fallback, meaning + values];
+  const rows = describe(settingsSchema).map(({ name, fallback, meaning }) => [
+    code(name),
+    code(flagName(name)),
+    code(environmentName(name)),
+    fallback,
+    meaning,
+  ]);
+  const sections = (['train', 'pretrain'] as const).map((section) => {
+    const flags: readonly string[] = SECTION_FLAGS[section];
+    const cells = describe(SECTIONS[section]).map(({ name, fallback, meaning }) => [
+      code(name),
+      flags.includes(name) ? code(flagName(name)) : '',
+      fallback,
+      meaning,
+    ]);
+    return `\n### ${code(section)}\n\n${table(['Setting', 'Flag', 'Default', 'Meaning'], cells)}`;
   });
-  return `${HEAD}${table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning'], rows)}${TAIL}`;
+  const settings = table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning'], rows);
+  return `${HEAD}${settings}${SECTIONS_HEAD}${sections.join('')}${TAIL}`;
 }
 
-const code = (value: unknown): string => `\`${String(value)}\``;
+/** A schema's settings in order, with their defaults and meanings in words. */
+function describe(schema: z.ZodObject): { name: string; fallback: string; meaning: string }[] {
+  const { properties = {} } = z.toJSONSchema(schema);
+  return Object.entries(schema.shape).map(([name, setting]) => {
+    const { description = '' } = setting as z.ZodType;
+    // A default that the description words depends on the machine or the model.
+    const [meaning = '', worded] = description.split(/\s*Default: /);
+    const property = properties[name] as { default?: unknown; enum?: unknown[] };
+    const values = property.enum ? ` One of ${property.enum.map(code).join(', ')}.` : '';
+    return {
+      name,
+      fallback: worded?.replace(/\.$/, '') ?? code(property.default),
+      meaning: meaning + values,
+    };
+  });
+}
+
+const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 
 /** A Markdown table, its columns aligned as the formatter aligns them. */
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -7,16 +7,16 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { Failure } from '../../data/failure.ts';
-import type { TagCorpusResult } from '../../workflows/types.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
-import { readProgress, unpolledQueues } from './runProgress.ts';
+import { unpolledQueues } from './pending.ts';
+import type { LiveProgress, RunView } from './runView.ts';
 import type { Session } from './session.ts';
 
 const POLL_INTERVAL_MS = 2_000;
 
 /** How a followed run ended, or why it does not go on. */
 export type FollowOutcome =
-  | { kind: 'finished'; result: TagCorpusResult }
+  | { kind: 'finished'; result: unknown }
   | { kind: 'failed'; failure: Failure }
   | { kind: 'paused'; reason: string }
   /** Interrupted before it was sure to be at work. */
@@ -27,7 +27,8 @@ export type FollowOutcome =
 export async function follow(
   session: Session,
   handle: WorkflowHandle,
-  display: ProgressDisplay,
+  view: RunView,
+  display: ProgressDisplay<LiveProgress>,
   signal: AbortSignal,
 ): Promise<FollowOutcome> {
   // Requests that are under way when the following ends must not outlive the connection.
@@ -42,8 +43,8 @@ export async function follow(
   const watch = async (): Promise<FollowOutcome> => {
     for (;;) {
       try {
-        const progress = await readProgress(session, handle);
-        if (progress?.paused != null) return { kind: 'paused', reason: progress.paused };
+        const progress = await view.readProgress(session, handle);
+        if (progress && progress.paused !== null) return { kind: 'paused', reason: progress.paused };
         if (progress) display.show(progress);
         else display.waiting(await unpolledQueues(session));
       } catch (error) {
@@ -67,7 +68,7 @@ export async function follow(
 async function awaitEnd(handle: WorkflowHandle, signal: AbortSignal): Promise<FollowOutcome> {
   for (;;) {
     try {
-      return { kind: 'finished', result: (await handle.result()) as TagCorpusResult };
+      return { kind: 'finished', result: await handle.result() };
     } catch (error) {
       if (!isServiceError(error)) return { kind: 'failed', failure: rootFailure(error) };
       await sleep(POLL_INTERVAL_MS, undefined, { signal });

@@ -1,12 +1,13 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../data/config/schema.ts';
-import type { TagCorpusInput } from '../../workflows/types.ts';
 import { EXIT } from '../exit.ts';
 import { follow, type FollowOutcome } from './follow.ts';
-import { createProgressDisplay } from './progressDisplay.ts';
+import type { ProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
 import type { RunReference } from './runReference.ts';
 import { openSession, type Session } from './session.ts';
+import { VIEWS } from './views.ts';
+import type { LiveProgress } from './runView.ts';
 import { QUEUES } from '../../workflows/queues.ts';
 
 export interface LaunchOptions {
@@ -31,19 +32,21 @@ export async function launch({
   fresh = false,
   started,
 }: LaunchOptions): Promise<number> {
-  const display = createProgressDisplay({ quiet: json });
+  let display: ProgressDisplay<LiveProgress> | undefined;
   const interrupt = new AbortController();
   const onSignal = (): void => {
     if (interrupt.signal.aborted) return;
     interrupt.abort();
-    display.stop();
+    display?.stop();
     process.stderr.write('stopping: waiting for the work in hand to be spooled ...\n');
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   let session: Session;
   try {
-    session = await openSession(settings, (line) => display.line(line));
+    session = await openSession(settings, (line) => {
+      if (!json) process.stderr.write(`${line}\n`);
+    });
   } catch (error) {
     // Ctrl-C goes to the whole process group: a server that was just being started may have got it too.
     if (!interrupt.signal.aborted) throw error;
@@ -52,6 +55,8 @@ export async function launch({
   }
   try {
     const run = await findRun(session);
+    const view = VIEWS[run.kind];
+    display = json ? SILENT : view.createDisplay();
     const startedMs = performance.now();
     const report = (outcome: FollowOutcome): number =>
       reportOutcome(run, outcome, (performance.now() - startedMs) / 1000, {
@@ -63,14 +68,14 @@ export async function launch({
     const workersFailed = workers?.finished.then(() => undefined);
     const handle = await startRun(session, run, settings, fresh);
     await started?.(handle);
-    const following = follow(session, handle, display, interrupt.signal);
+    const following = follow(session, handle, view, display, interrupt.signal);
     const outcome = await (workersFailed
       ? Promise.race([following, workersFailed.then(() => following)])
       : following);
     display.stop();
     return report(outcome);
   } finally {
-    display.stop();
+    display?.stop();
     await session.close();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
@@ -80,16 +85,15 @@ export async function launch({
 /** The run's workflow: the one at work, else a new execution, which goes on from the run's folder. */
 async function startRun(
   { client }: Session,
-  { id, output }: RunReference,
+  { id, kind, output }: RunReference,
   settings: Settings,
   fresh: boolean,
 ): Promise<WorkflowHandle> {
-  const { concurrency, maxFailureRate, heartbeatTimeoutS } = settings;
-  const input: TagCorpusInput = { output, controls: { concurrency, maxFailureRate, heartbeatTimeoutS } };
-  return client.workflow.start('tagCorpus', {
+  const view = VIEWS[kind];
+  return client.workflow.start(view.workflow, {
     workflowId: id,
     taskQueue: QUEUES.orchestrate,
-    args: [input],
+    args: [view.input(output, settings)],
     workflowIdConflictPolicy: fresh
       ? WorkflowIdConflictPolicy.TERMINATE_EXISTING
       : WorkflowIdConflictPolicy.USE_EXISTING,
@@ -97,3 +101,13 @@ async function startRun(
     memo: { output },
   });
 }
+
+const nothing = (): void => undefined;
+
+/** With --json nothing is shown but the end. */
+const SILENT: ProgressDisplay<LiveProgress> = {
+  show: nothing,
+  waiting: nothing,
+  line: nothing,
+  stop: nothing,
+};

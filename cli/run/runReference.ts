@@ -1,22 +1,24 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { Failure } from '../../data/failure.ts';
 import { RUN_RECORD } from '../../data/run/layout.ts';
-import { runIdOf } from '../../data/run/record.ts';
-import { canonicalUri } from '../../data/store/open.ts';
+import { kindOfRunId, runIdOf, type RunKind } from '../../data/run/record.ts';
+import { requireRun } from '../../data/run/requireRun.ts';
+import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { Session } from './session.ts';
 
-/** Where a run is: its id, and its folder. */
+/** Where a run is: its id, its kind, and its folder. */
 export interface RunReference {
   id: string;
+  kind: RunKind;
   output: string;
 }
 
-/** A run by its folder. */
-export function runOfFolder(uri: string): RunReference {
+/** The run of a kind that a folder is, or is to become. */
+export function runOfFolder(kind: RunKind, uri: string): RunReference {
   const output = canonicalUri(uri);
-  return { id: runIdOf(output), output };
+  return { id: runIdOf(kind, output), kind, output };
 }
 
 /** Whether RUN in a command is a folder's URI or path rather than an id. */
@@ -24,16 +26,34 @@ const isFolder = (run: string): boolean => /[/\\.]/.test(run) || existsSync(join
 
 /** RUN in a command: the run's id, which the server must know, or its folder, which is enough by itself. */
 export async function findRun(run: string, session: Session): Promise<RunReference> {
-  if (isFolder(run)) return runOfFolder(run);
+  if (isFolder(run)) {
+    const { kind } = await requireRun(openStore(run));
+    return runOfFolder(kind, run);
+  }
+  const kind = kindOfRunId(run);
   try {
     const { memo } = await session.client.workflow.getHandle(run).describe();
     const output = memo?.['output'];
-    if (typeof output === 'string') return { id: run, output };
+    if (kind !== undefined && typeof output === 'string') return { id: run, kind, output };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
   throw new Failure('Usage.UnknownRun', `This Temporal server knows no run ${run}.`, {
     subject: run,
     hint: "Give the URI of the run's folder instead: it is enough on any server. `c2srt runs` lists the runs that this one knows.",
+  });
+}
+
+/** The workflow of a run that is at work. Throws `Usage.NotRunning`. */
+export async function runAtWork({ id, output }: RunReference, { client }: Session): Promise<WorkflowHandle> {
+  const handle = client.workflow.getHandle(id);
+  try {
+    if ((await handle.describe()).status.name === 'RUNNING') return handle;
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+  throw new Failure('Usage.NotRunning', `Run ${id} is not at work on this Temporal server.`, {
+    subject: id,
+    hint: `\`c2srt status ${output}\` says where it is.`,
   });
 }

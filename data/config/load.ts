@@ -1,10 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Failure, messageOf } from '../failure.ts';
 import { environmentName, flagName, settingsSchema, type SettingName, type Settings } from './schema.ts';
+import { pretrainSettingsSchema, trainSettingsSchema } from './trainSchema.ts';
 
 export const CONFIG_FILE = 'c2srt.yaml';
+
+/** Sections of the configuration file: what decides a training's result, and so is no worker's environment's to say. */
+export const SECTIONS = { train: trainSettingsSchema, pretrain: pretrainSettingsSchema } as const;
+export type SectionName = keyof typeof SECTIONS;
+export type Section<Name extends SectionName> = z.infer<(typeof SECTIONS)[Name]>;
 
 /**
  * The settings in force: flags over environment over the configuration file over defaults.
@@ -40,8 +46,43 @@ export function loadSettings(
   );
 }
 
+/**
+ * A section's settings: flags over the configuration file over defaults.
+ * Throws `Config.Invalid`, which names the flag or field, its value, and what it must be.
+ */
+export function loadSection<Name extends SectionName>(
+  section: Name,
+  flags: Readonly<Record<string, unknown>>,
+  file = CONFIG_FILE,
+): Section<Name> {
+  const { shape } = SECTIONS[section];
+  const fromFile = readConfigFile(file)[section] ?? {};
+  if (!isFields(fromFile))
+    throw new Failure('Config.Invalid', `${section} in ${file} must hold settings by name.`, {
+      subject: file,
+      hint: `For example: "${section}: { epochs: 3 }".`,
+    });
+  refuseUnknown(Object.keys(fromFile), Object.keys(shape), `${section} in ${file}`, file);
+  const given = Object.fromEntries(
+    Object.keys(shape).flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
+  );
+  const values: Record<string, unknown> = { ...fromFile, ...given };
+  const parsed = SECTIONS[section].safeParse(values);
+  if (parsed.success) return parsed.data as Section<Name>;
+  const issue = parsed.error.issues[0]!;
+  const name = String(issue.path[0]);
+  const origin = name in given ? flagName(name) : `${section}.${name} in ${file}`;
+  const schema = shape[name as keyof typeof shape] as z.ZodType;
+  throw new Failure('Config.Invalid', `${origin} is ${JSON.stringify(values[name])}: ${issue.message}.`, {
+    hint: `${section}.${name}: ${schema.description ?? ''}`,
+  });
+}
+
 function readConfigFile(file: string): Record<string, unknown> {
-  if (!existsSync(file)) return {};
+  if (!existsSync(file)) {
+    if (file === CONFIG_FILE) return {};
+    throw new Failure('Config.NotFound', `--config ${file} is not there.`, { subject: file });
+  }
   let value: unknown;
   try {
     value = parse(readFileSync(file, 'utf8')) ?? {};
@@ -51,18 +92,33 @@ function readConfigFile(file: string): Record<string, unknown> {
       cause: error,
     });
   }
-  const parsed = z.record(z.string(), z.unknown()).safeParse(value);
-  if (!parsed.success)
+  if (!isFields(value))
     throw new Failure('Config.Invalid', `${file} must hold settings by name.`, {
       subject: file,
       hint: 'For example: "model: ./my-model".',
     });
-  const unknown = Object.keys(parsed.data).find((name) => !(name in settingsSchema.shape));
-  if (unknown !== undefined) {
-    throw new Failure('Config.Invalid', `${file} has no setting called ${unknown}.`, {
-      subject: file,
-      hint: `Settings are: ${Object.keys(settingsSchema.shape).join(', ')}.`,
-    });
-  }
-  return parsed.data;
+  refuseUnknown(
+    Object.keys(value),
+    [...Object.keys(settingsSchema.shape), ...Object.keys(SECTIONS)],
+    file,
+    file,
+  );
+  return value;
+}
+
+const isFields = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function refuseUnknown(
+  names: readonly string[],
+  known: readonly string[],
+  place: string,
+  file: string,
+): void {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new Failure('Config.Invalid', `${place} has no setting called ${unknown}.`, {
+    subject: file,
+    hint: `Settings are: ${known.join(', ')}.`,
+  });
 }

@@ -33,7 +33,9 @@ export const settingsSchema = z.object({
   shardSize: positive
     .default(1000)
     .describe('Images per shard, and so per part: about 1,000 on CPUs, 10,000 on GPUs.'),
-  concurrency: positive.default(16).describe('Shards in work at once, over all workers.'),
+  concurrency: positive
+    .default(16)
+    .describe('Shards of a tag run, or pieces of features of a training, in work at once, over all workers.'),
   maxFailureRate: z.coerce
     .number()
     .min(0)

@@ -3,11 +3,21 @@ import {
   parquetReadObjects,
   parquetSchema,
   type AsyncBuffer,
+  type Compressors,
   type FileMetaData,
 } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import { compressors as codecs } from 'hyparquet-compressors';
 import { Failure, isFailure, messageOf } from '../failure.ts';
 import type { FailureRow, TagRow } from './tagRows.ts';
+
+/** LZ4 makes one byte of an empty page, such as one of empty lists, and the decoder takes that for a broken block. */
+const compressors: Compressors = Object.fromEntries(
+  Object.entries(codecs).map(([name, decompress]) => [
+    name,
+    (input: Uint8Array, sizeBytes: number) =>
+      sizeBytes === 0 ? new Uint8Array() : decompress(input, sizeBytes),
+  ]),
+);
 
 /** A Parquet file: its bytes, or something that reads ranges of it (`slice(start, end)`, end exclusive). */
 export type ParquetSource = Uint8Array | AsyncBuffer;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { RUN_RECORD } from './layout.ts';
+import { pretrainSpecSchema, trainSpecSchema } from './trainSpec.ts';
 
 /** Everything that determines a tag run's rows, apart from the images' own bytes. */
 export const tagSpecSchema = z.object({
@@ -31,18 +32,31 @@ export const tagSpecSchema = z.object({
 
 export type TagSpec = z.infer<typeof tagSpecSchema>;
 
-const recordSchema = z.object({
-  version: z.literal(1),
-  id: z.string(),
-  createdAt: z.iso.datetime(),
-  spec: tagSpecSchema,
-});
+const identity = { version: z.literal(1), id: z.string(), createdAt: z.iso.datetime() };
+
+const tagRecordSchema = z.object({ ...identity, kind: z.literal('tag'), spec: tagSpecSchema });
+const trainRecordSchema = z.discriminatedUnion('kind', [
+  z.object({ ...identity, kind: z.literal('train'), spec: trainSpecSchema }),
+  z.object({ ...identity, kind: z.literal('pretrain'), spec: pretrainSpecSchema }),
+]);
+
+/** The first release knew tag runs only, and wrote no kind. */
+const recordSchema = z.preprocess(
+  (value) => (typeof value === 'object' && value !== null ? { kind: 'tag', ...value } : value),
+  z.discriminatedUnion('kind', [tagRecordSchema, trainRecordSchema]),
+);
 
 /** A run's identity, written once, first of all, into its folder. */
 export type RunRecord = z.infer<typeof recordSchema>;
+export type TagRecord = z.infer<typeof tagRecordSchema>;
+/** Of a training or of a pre-training, which are the same workflow. */
+export type TrainRecord = z.infer<typeof trainRecordSchema>;
 
-/** The id of the run whose folder is `outputUri` (canonical): the same folder has the same id everywhere. */
-export function runIdOf(outputUri: string): string {
+export const RUN_KINDS = ['tag', 'train', 'pretrain'] as const;
+export type RunKind = (typeof RUN_KINDS)[number];
+
+/** The id of the run of a kind whose folder is `outputUri` (canonical): the same folder has the same id everywhere. */
+export function runIdOf(kind: RunKind, outputUri: string): string {
   const name = outputUri.split('/').at(-1) ?? '';
   const slug = name
     .toLowerCase()
@@ -50,8 +64,12 @@ export function runIdOf(outputUri: string): string {
     .replace(/^-+|-+$/g, '')
     .slice(0, 40);
   const hash = createHash('sha256').update(outputUri).digest('hex').slice(0, 10);
-  return ['tag', slug, hash].filter((part) => part !== '').join('-');
+  return [kind, slug, hash].filter((part) => part !== '').join('-');
 }
+
+/** The kind of run that an id is of; undefined for what is no run's id. */
+export const kindOfRunId = (id: string): RunKind | undefined =>
+  RUN_KINDS.find((kind) => id.startsWith(`${kind}-`));
 
 /** The record in a run's folder; undefined where the folder has none. Throws `Run.Invalid` where it cannot be read. */
 export async function readRunRecord(output: ObjectStore): Promise<RunRecord | undefined> {
@@ -95,12 +113,4 @@ export async function claimRunFolder(output: ObjectStore, record: RunRecord): Pr
     if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
     return (await readRunRecord(output)) ?? record;
   }
-}
-
-/** What differs between two specifications, a line each: `field: existing -> asked`. */
-export function specDifferences(existing: TagSpec, asked: TagSpec): string[] {
-  const show = (value: unknown) => JSON.stringify(value);
-  return (Object.keys(existing) as (keyof TagSpec)[])
-    .filter((field) => show(existing[field]) !== show(asked[field]))
-    .map((field) => `${field}: ${show(existing[field])} -> ${show(asked[field])}`);
 }

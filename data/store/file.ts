@@ -63,7 +63,7 @@ export class FileStore implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<{ body: Uint8Array; info: ObjectInfo }> {
-    const { ifMatch, maxBytes = Infinity, signal } = options;
+    const { ifMatch, maxBytes = Infinity, range, signal } = options;
     signal?.throwIfAborted();
     return await this.#reading(key, async (path) => {
       // Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -73,17 +73,21 @@ export class FileStore implements ObjectStore {
         if (!stats.isFile()) throw this.#failure('Store.NotFound', key, 'it is not a file');
         const info = infoOf(key, stats);
         if (ifMatch !== undefined && info.etag !== ifMatch) throw this.#changed(key);
-        if (info.sizeBytes > maxBytes) {
-          throw this.#failure(
-            'Store.TooLarge',
-            key,
-            `${info.sizeBytes} bytes are over the limit of ${maxBytes}`,
-          );
+        const { start, end } = range ?? { start: 0, end: info.sizeBytes };
+        if (end > info.sizeBytes) throw this.#changed(key);
+        const sizeBytes = end - start;
+        if (sizeBytes > maxBytes) {
+          throw this.#failure('Store.TooLarge', key, `${sizeBytes} bytes are over the limit of ${maxBytes}`);
         }
-        const body = Buffer.allocUnsafeSlow(info.sizeBytes);
+        const body = Buffer.allocUnsafeSlow(sizeBytes);
         for (let done = 0; done < body.length;) {
           signal?.throwIfAborted();
-          const { bytesRead } = await file.read(body, done, Math.min(body.length - done, 1 << 24));
+          const { bytesRead } = await file.read(
+            body,
+            done,
+            Math.min(body.length - done, 1 << 24),
+            start + done,
+          );
           if (bytesRead === 0) throw this.#changed(key);
           done += bytesRead;
         }

@@ -98,11 +98,12 @@ export class S3Store implements ObjectStore {
   }
 
   async #getOnce(key: string, options: GetOptions): Promise<{ body: Uint8Array; info: ObjectInfo }> {
-    const { ifMatch, maxBytes = Infinity, signal } = options;
+    const { ifMatch, maxBytes = Infinity, range, signal } = options;
     const command = new GetObjectCommand({
       Bucket: this.#bucket,
       Key: this.#keyOf(key),
       ...(ifMatch === undefined ? {} : { IfMatch: `"${ifMatch}"` }),
+      ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end - 1}` }),
     });
     const answer = await this.#connection.client.send(
       command,
@@ -117,6 +118,12 @@ export class S3Store implements ObjectStore {
       return new Failure('Store.TooLarge', `${subject}: ${what}`, { subject });
     };
     if (info.sizeBytes > maxBytes) throw tooLarge(info.sizeBytes);
+    const wholeBytes = range && Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1]);
+    if (Number.isNaN(wholeBytes)) {
+      body.destroy();
+      const subject = this.describeKey(key);
+      throw new Failure('Store.Rejected', `${subject}: the store ignores ranges`, { subject });
+    }
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
     const onAbort = () => body.destroy();
@@ -134,7 +141,10 @@ export class S3Store implements ObjectStore {
     }
     signal?.throwIfAborted();
     if (answer.ContentLength !== undefined && sizeBytes !== answer.ContentLength) throw new BrokenBody();
-    return { body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), info: { ...info, sizeBytes } };
+    return {
+      body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
+      info: { ...info, sizeBytes: wholeBytes ?? sizeBytes },
+    };
   }
 
   async put(key: string, body: Uint8Array | string, options: PutOptions = {}): Promise<{ etag: string }> {

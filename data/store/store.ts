@@ -21,6 +21,8 @@ export interface GetOptions {
   ifMatch?: string;
   /** Inclusive limit of the body, in bytes. */
   maxBytes?: number;
+  /** Only the bytes [start, end), which must lie within the object and not be empty; `info` stays the whole's. */
+  range?: { start: number; end: number };
   signal?: AbortSignal;
 }
 

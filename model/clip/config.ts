@@ -36,6 +36,10 @@ const visionSchema = z.object({
 export const headSettingsSchema = z.object({
   /** `anchored` (ours), `residual` or `plain` (the paper's equations). */
   form: z.enum(['anchored', 'residual', 'plain']).default('anchored'),
+  /** Patches per category: an adaptive number, a fixed one, or none. */
+  isr: z.enum(['adaptive', 'fixed', 'off']).default('adaptive'),
+  /** How many with `fixed`. */
+  patches: z.int().positive().default(8),
   /** Temperature of the softmax over patches. */
   tau: z.number().positive().default(0.1),
   /** Probability that the kept patches of a category must reach, in (0, 1]. */

@@ -8,6 +8,7 @@ import type { Weights } from './weights.ts';
 /**
  * CLIP's text encoder. ids int64 [N, T]; pool float32 [N, 1, T], 1 at the token to pool and 0 elsewhere
  * -> unit-length features [N, d]. Attention is causal, so what pads a text after its end token changes nothing.
+ * `embed` looks the ids up in the table of token embeddings [vocabulary, width]; training has a lookup of its own.
  */
 export function encodeTexts(
   graph: Graph,
@@ -15,6 +16,7 @@ export function encodeTexts(
   pool: Tensor,
   config: ClipConfig,
   weights: Weights,
+  embed = (table: Tensor, tokenIds: Tensor): Tensor => op.gather(table, tokenIds, 0),
 ): Tensor {
   const text = config.text_config;
   const tokens = ids.size(1);
@@ -24,7 +26,7 @@ export function encodeTexts(
     text.hidden_size,
   ]);
   const mask = causalMask(graph, tokens);
-  let x = op.add(op.gather(table, ids, 0), op.slice(positions, 0, 0, tokens)); // [N, T, width]
+  let x = op.add(embed(table, ids), op.slice(positions, 0, 0, tokens)); // [N, T, width]
   for (let layer = 0; layer < text.num_hidden_layers; layer++) {
     x = block(x, weights, `text_model.encoder.layers.${layer}`, text, mask);
   }

@@ -26,11 +26,27 @@ export function encodeImages(pixels: Tensor, config: ClipConfig, weights: Weight
   );
 }
 
-/** What the first block is given: embeddings after the first layer norm. [B, 3, S, S] -> [B, 1 + P, width]. */
-export function embedImages(pixels: Tensor, config: ClipConfig, weights: Weights): Tensor {
+/** The patches that an encoder is shown, the same of every image. */
+export interface ShownPatches {
+  /** Their indices, int64 [K]. */
+  patches: Tensor;
+  /** The rows of the position embedding that belong to them, the class token's first: int64 [1 + K]. */
+  positions: Tensor;
+}
+
+/**
+ * What the first block is given: embeddings after the first layer norm. [B, 3, S, S] -> [B, 1 + P, width], or
+ * [B, 1 + K, width] where only some patches are shown.
+ */
+export function embedImages(
+  pixels: Tensor,
+  config: ClipConfig,
+  weights: Weights,
+  shown?: ShownPatches,
+): Tensor {
   // The checkpoints' own spelling.
   return norm(
-    embedPatches(pixels, config, weights),
+    embedPatches(pixels, config, weights, shown),
     weights,
     'vision_model.pre_layrnorm',
     config.vision_config,
@@ -79,7 +95,12 @@ export function normalise(
 }
 
 /** Patch, class and position embeddings: [B, 3, S, S] -> [B, 1 + P, width]. */
-function embedPatches(pixels: Tensor, { vision_config }: ClipConfig, weights: Weights): Tensor {
+function embedPatches(
+  pixels: Tensor,
+  { vision_config }: ClipConfig,
+  weights: Weights,
+  shown?: ShownPatches,
+): Tensor {
   const { hidden_size: width, image_size, patch_size: patch } = vision_config;
   const embeddings = 'vision_model.embeddings';
   const batch: Dim = pixels.shape[0]!;
@@ -93,8 +114,9 @@ function embedPatches(pixels: Tensor, { vision_config }: ClipConfig, weights: We
     width,
     3 * patch * patch,
   ]);
-  const patches = linear(flat, kernel); // [B, P, width]
+  const patches = linear(shown ? op.gather(flat, shown.patches, 1) : flat, kernel); // [B, P, width]
   const classToken = op.reshape(weights(`${embeddings}.class_embedding`, [width]), [1, 1, width]);
   const tokens = op.concat([op.expandLike(classToken, patches, 0, [batch, 1, width]), patches], 1);
-  return op.add(tokens, weights(`${embeddings}.position_embedding.weight`, [side * side + 1, width]));
+  const positions = weights(`${embeddings}.position_embedding.weight`, [side * side + 1, width]);
+  return op.add(tokens, shown ? op.gather(positions, shown.positions, 0) : positions);
 }

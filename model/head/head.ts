@@ -65,13 +65,17 @@ export function scoreCategories({ tokens, text, settings, ist, chunkSize, trace 
   return score;
 }
 
-/** ISR and eq. 6: f_img = (f_L + f_G) / 2. text [n, d] -> [B, n, d]. */
+/** ISR and eq. 6: f_img = (f_L + f_G) / 2; without ISR it is f_G. text [n, d] -> [B, n, d]. */
 function refine(
   { global, patches }: ImageTokens,
   text: Tensor,
   settings: HeadSettings,
   trace: HeadInputs['trace'],
 ): Tensor {
+  if (settings.isr === 'off') {
+    const zeros = text.graph.constant(new Float32Array(text.size(0)), [text.size(0), 1]);
+    return op.add(op.unsqueeze(global, 1), zeros);
+  }
   const keep = selectPatches(patches, text, settings);
   const local = poolPatches(patches, keep);
   const image = op.mul(op.add(local, op.unsqueeze(global, 1)), 0.5);

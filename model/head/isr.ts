@@ -4,6 +4,9 @@ import { unit } from '../onnx/layers.ts';
 import * as op from '../onnx/ops.ts';
 
 export interface IsrSettings {
+  /** `fixed`: the `patches` most similar ones (after MKT's patch matching); `off` selects nothing. */
+  isr: 'adaptive' | 'fixed' | 'off';
+  patches: number;
   tau: number;
   alpha: number;
   cap: number;
@@ -11,17 +14,23 @@ export interface IsrSettings {
 
 /**
  * The patches kept for each category (eq. 4-5): softmax over patches of cos(patch, text) / tau; the most probable, in
- * order, until they sum to alpha, at most `cap`. Equal probabilities: the lower patch index first.
+ * order, until they sum to alpha, at most `cap`; with `fixed` the first `patches` of that order. Equal probabilities:
+ * the lower patch index first.
  *
  * patches [B, P, d] and text [n, d], unit length -> keep [B, n, P] in {0, 1}.
  */
-export function selectPatches(patches: Tensor, text: Tensor, { tau, alpha, cap }: IsrSettings): Tensor {
+export function selectPatches(patches: Tensor, text: Tensor, settings: IsrSettings): Tensor {
   const { graph } = patches;
+  const { tau, alpha, cap } = settings;
+  const fixed = settings.isr === 'fixed';
   const count = patches.size(1);
   const similarity = op.matMul(text, op.transpose(patches, [0, 2, 1])); // [B, n, P]
   const probability = op.softmax(op.div(similarity, tau));
-  const best = op.topK(probability, Math.min(cap, count)); // [B, n, k], descending
-  const kept = op.less(op.cumulativeSumBefore(best.values, -1), alpha);
+  const best = op.topK(probability, Math.min(fixed ? settings.patches : cap, count)); // [B, n, k], descending
+  // A probability is never negative: of a fixed number, all are kept.
+  const kept = fixed
+    ? op.greater(best.values, -1)
+    : op.less(op.cumulativeSumBefore(best.values, -1), alpha);
   // The kept patches are a prefix of that order, so its last entry tells them apart from the rest without a scatter:
   // those more probable, and of those as probable, those with an index no higher.
   const lowest = op.reduceMin(op.where(kept, best.values, 2), -1, true); // [B, n, 1]

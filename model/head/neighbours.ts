@@ -3,8 +3,10 @@
  * Gather, softmax and sums over that axis take the place of scatters, which ONNX Runtime gets wrong on several
  * threads (docs/decisions/0003-neighbour-tables.md).
  */
+import * as ort from 'onnxruntime-node';
 import type { IndexedEdge } from '../../data/subgraph.ts';
 import type { Graph, Tensor } from '../onnx/graph.ts';
+import type { Feeds } from '../onnx/session.ts';
 
 /** One-hot relation (6) and strength (1), as the reference's `edge_attr`. */
 export const EDGE_FEATURES = 7;
@@ -27,14 +29,21 @@ export interface NeighbourTables {
   bias: Float32Array;
 }
 
-/** Tables for `nodes` categories. Self loops (relation `self`, index 0, strength 1) are added here, first in each row. */
-export function neighbourTables(nodes: number, edges: readonly IndexedEdge[]): NeighbourTables {
+/**
+ * Tables for `nodes` categories, at least `leastWidth` wide. Self loops (relation `self`, index 0, strength 1) are added
+ * here, first in each row.
+ */
+export function neighbourTables(
+  nodes: number,
+  edges: readonly IndexedEdge[],
+  leastWidth = 1,
+): NeighbourTables {
   const rows = Array.from({ length: nodes }, (_, i): IndexedEdge[] => [
     { source: i, target: i, relation: 0, strength: 1 },
   ]);
   for (const edge of edges) rows[edge.target]?.push(edge);
   const degrees = Int32Array.from(rows, (row) => row.length);
-  const width = degrees.reduce((a, b) => Math.max(a, b), 1);
+  const width = degrees.reduce((a, b) => Math.max(a, b), leastWidth);
   const sources = new BigInt64Array(nodes * width);
   const features = new Float32Array(nodes * width * EDGE_FEATURES);
   const bias = new Float32Array(nodes * width).fill(PADDING);
@@ -62,18 +71,31 @@ export interface NeighbourTensors {
 }
 
 /** Names of the graph inputs that {@link neighbourInputs} declares. */
-export const NEIGHBOUR_INPUTS = ['neighbour_sources', 'neighbour_features', 'neighbour_bias'] as const;
+const NEIGHBOUR_INPUTS = ['neighbour_sources', 'neighbour_features', 'neighbour_bias'] as const;
 
 /**
  * Declares the tables as inputs of `graph`. Inputs and not constants, because ONNX Runtime would fold the edge term of
  * the attention into a constant [nodes, width, d] per layer: 250 MB each at 7,186 categories and d = 512.
  */
-export function neighbourInputs(graph: Graph, { nodes, width, degrees }: NeighbourTables): NeighbourTensors {
+export function neighbourInputs(
+  graph: Graph,
+  { nodes, width, degrees }: Pick<NeighbourTables, 'nodes' | 'width' | 'degrees'>,
+): NeighbourTensors {
   const [sources, features, bias] = NEIGHBOUR_INPUTS;
   return {
     sources: graph.input(sources, 'int64', [nodes, width]),
     features: graph.input(features, 'float32', [nodes, width, EDGE_FEATURES]),
     bias: graph.input(bias, 'float32', [nodes, width]),
     degrees,
+  };
+}
+
+/** The feeds that {@link neighbourInputs} declares. */
+export function neighbourFeeds({ nodes, width, sources, features, bias }: NeighbourTables): Feeds {
+  const [sourceName, featureName, biasName] = NEIGHBOUR_INPUTS;
+  return {
+    [sourceName]: new ort.Tensor('int64', sources, [nodes, width]),
+    [featureName]: new ort.Tensor('float32', features, [nodes, width, EDGE_FEATURES]),
+    [biasName]: new ort.Tensor('float32', bias, [nodes, width]),
   };
 }

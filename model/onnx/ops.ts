@@ -6,6 +6,7 @@
  * There is no ScatterND and no ScatterElements here, on purpose: with a reduction the first gives wrong sums on
  * several CPU threads (docs/decisions/0003-neighbour-tables.md).
  */
+import { ONNX_TYPE } from './proto.ts';
 import {
   describe,
   shapeFailure,
@@ -77,8 +78,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return graph.node('Where', [condition, x, y], {}, [{ dtype: x.dtype, shape }])[0]!;
 }
 
-export const cast = (x: Tensor, dtype: 'float32' | 'int64' | 'bool'): Tensor =>
-  x.dtype === dtype ? x : one('Cast', [x], x.shape, { to: { float32: 1, int64: 7, bool: 9 }[dtype] }, dtype);
+export const cast = (x: Tensor, dtype: 'float32' | 'float16' | 'int64' | 'bool'): Tensor =>
+  x.dtype === dtype ? x : one('Cast', [x], x.shape, { to: ONNX_TYPE[dtype] }, dtype);
 
 /** Matrix product over the last two axes; leading axes broadcast. [..., m, k] x [..., k, n] -> [..., m, n]. */
 export function matMul(a: Tensor, b: Tensor): Tensor {
@@ -182,11 +183,15 @@ function withParameters(y: Tensor, given: object): Tensor {
 const parametersOf = (node: Node): object => parameters.get(node.outputs[0]!)!;
 
 /** All axes but the last as one: [..., n] -> [rows, n]. */
-export function flattenRows(x: Tensor): Tensor {
-  if (x.rank === 2) return x;
-  const { graph } = x;
-  const n = x.size(-1);
-  return one('Reshape', [x, graph.integers([-1, n])], [rowsDim(x.shape.slice(0, -1)), n]);
+export const flattenRows = (x: Tensor): Tensor => mergeAxes(x, 0, x.rank - 1);
+
+/** Axes [from, to) as one; those after them have fixed sizes. */
+export function mergeAxes(x: Tensor, from: number, to: number): Tensor {
+  if (to - from === 1) return x;
+  const after = x.shape.slice(to).map((_, i) => x.size(to + i));
+  // 0 keeps an axis, -1 takes what remains.
+  const target = x.graph.integers([...x.shape.slice(0, from).map(() => 0), -1, ...after]);
+  return one('Reshape', [x, target], [...x.shape.slice(0, from), rowsDim(x.shape.slice(from, to)), ...after]);
 }
 
 /** The product of dimensions: a number, or a name made of theirs. */

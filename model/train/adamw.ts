@@ -3,6 +3,7 @@ import * as ort from 'onnxruntime-node';
 import { Graph, type Tensor } from '../onnx/graph.ts';
 import * as op from '../onnx/ops.ts';
 import { createSession, type DeviceOptions } from '../onnx/session.ts';
+import type { Parameters } from './parameters.ts';
 
 export interface AdamWSettings {
   beta1: number;
@@ -11,12 +12,11 @@ export interface AdamWSettings {
   weightDecay: number;
   /** Whether a parameter decays, by its name. */
   decays(name: string): boolean;
+  /** The parameters' groups by name: each has a learning rate of its own. */
+  groupOf(name: string): string;
   /** The gradients' global norm is brought down to this; undefined: as it is. */
   clipNorm?: number;
 }
-
-/** Trained parameters by name. */
-export type Parameters = Map<string, { shape: readonly number[]; values: Float32Array }>;
 
 /** What an update changes: the parameters, and the moments and number of steps of the optimiser. */
 export interface TrainingState {
@@ -36,23 +36,24 @@ export function initialState(parameters: Parameters): TrainingState {
 }
 
 export interface AdamW {
-  /** The state after one update with these gradients (by name) at this learning rate; `state` itself is left as it is. */
+  /** The state after one update with these gradients (by name) at these learning rates (by group); `state` is left as it is. */
   update(
     state: TrainingState,
     gradients: ReadonlyMap<string, Float32Array>,
-    learningRate: number,
-  ): Promise<TrainingState>;
+    rates: Readonly<Record<string, number>>,
+  ): Promise<{ state: TrainingState; gradientNorm: number }>;
   release(): Promise<void>;
 }
 
 export async function createAdamW(
-  parameters: Parameters,
+  parameters: ReadonlyMap<string, { shape: readonly number[] }>,
   settings: AdamWSettings,
   device: DeviceOptions,
 ): Promise<AdamW> {
-  const { beta1, beta2, epsilon, weightDecay, decays, clipNorm } = settings;
+  const { beta1, beta2, epsilon, weightDecay, decays, groupOf, clipNorm } = settings;
   const graph = new Graph('adamw');
-  const rate = graph.input('rate', 'float32', []);
+  const groups = [...new Set([...parameters.keys()].map(groupOf))];
+  const rates = new Map(groups.map((group) => [group, graph.input(`rate ${group}`, 'float32', [])]));
   // 1 - βᵗ of both moments.
   const correction1 = graph.input('correction1', 'float32', []);
   const correction2 = graph.input('correction2', 'float32', []);
@@ -61,14 +62,12 @@ export async function createAdamW(
     shape,
     gradient: graph.input(`gradient ${name}`, 'float32', shape),
   }));
-  const factor =
-    clipNorm === undefined
-      ? undefined
-      : clipFactor(
-          entries.map(({ gradient }) => gradient),
-          clipNorm,
-        );
+  const norm = globalNorm(entries.map(({ gradient }) => gradient));
+  graph.output('gradient norm', norm);
+  // min(1, clipNorm / norm)
+  const factor = clipNorm === undefined ? undefined : op.div(clipNorm, op.maximum(norm, clipNorm));
   for (const { name, shape, gradient: given } of entries) {
+    const rate = rates.get(groupOf(name))!;
     const gradient = factor ? op.mul(given, factor) : given;
     const [p, m, v] = ['parameter', 'm', 'v'].map((kind) =>
       graph.input(`${kind} ${name}`, 'float32', shape),
@@ -86,27 +85,27 @@ export async function createAdamW(
   }
   const session = await createSession(graph.encode(), device);
   return {
-    async update(state, gradients, learningRate) {
-      const step = state.step + 1;
+    async update(before, gradients, given) {
+      const step = before.step + 1;
       const scalar = (value: number) => new ort.Tensor('float32', Float32Array.of(value), []);
       const feeds: Record<string, ort.Tensor> = {
-        rate: scalar(learningRate),
         correction1: scalar(1 - beta1 ** step),
         correction2: scalar(1 - beta2 ** step),
       };
-      for (const [name, { shape, values }] of state.parameters) {
+      for (const group of groups) feeds[`rate ${group}`] = scalar(given[group]!);
+      for (const [name, { shape, values }] of before.parameters) {
         const tensor = (data: Float32Array) => new ort.Tensor('float32', data, shape);
         feeds[`gradient ${name}`] = tensor(gradients.get(name)!);
         feeds[`parameter ${name}`] = tensor(values);
-        feeds[`m ${name}`] = tensor(state.m.get(name)!);
-        feeds[`v ${name}`] = tensor(state.v.get(name)!);
+        feeds[`m ${name}`] = tensor(before.m.get(name)!);
+        feeds[`v ${name}`] = tensor(before.v.get(name)!);
       }
       const results = await session.run(feeds);
       const values = (kind: string, name: string) => results[`${kind}' ${name}`]!.data as Float32Array;
-      const names = [...state.parameters.keys()];
-      return {
+      const names = [...before.parameters.keys()];
+      const state: TrainingState = {
         parameters: new Map(
-          [...state.parameters].map(([name, { shape }]) => [
+          [...before.parameters].map(([name, { shape }]) => [
             name,
             { shape, values: values('parameter', name) },
           ]),
@@ -115,18 +114,18 @@ export async function createAdamW(
         v: new Map(names.map((name) => [name, values('v', name)])),
         step,
       };
+      return { state, gradientNorm: Number(results['gradient norm']!.data[0]) };
     },
     release: () => session.release(),
   };
 }
 
-/** min(1, clipNorm / |all gradients|). */
-function clipFactor(gradients: readonly Tensor[], clipNorm: number): Tensor {
+/** The length of all gradients as one vector. */
+function globalNorm(gradients: readonly Tensor[]): Tensor {
   const squares = gradients.map((gradient) => {
     let sum = op.mul(gradient, gradient);
     while (sum.rank > 0) sum = op.reduceSum(sum, 0);
     return sum;
   });
-  const norm = op.sqrt(squares.reduce((a, b) => op.add(a, b)));
-  return op.div(clipNorm, op.maximum(norm, clipNorm));
+  return op.sqrt(squares.reduce((a, b) => op.add(a, b)));
 }

@@ -7,7 +7,7 @@ import type { Inference } from '../../activities/tag/dependencies.ts';
 import { parseCategories, vocabularyHash } from '../../data/categories.ts';
 import { graphHash, parseGraph, type GraphEdge } from '../../data/graphFile.ts';
 import { CATEGORIES, GRAPH, vocabularyKeys } from '../../data/run/layout.ts';
-import type { RunRecord } from '../../data/run/record.ts';
+import type { TagRecord } from '../../data/run/record.ts';
 import { encodeSafetensors, openSafetensors, readFloats } from '../../data/safetensors.ts';
 import { openStore } from '../../data/store/open.ts';
 import { encodeCategories } from '../../model/clip/textEncoder.ts';
@@ -66,7 +66,8 @@ async function prepare(
   await output.put(CATEGORIES, categories);
   const graph = given === undefined ? null : JSON.stringify({ edges: [given] });
   if (graph !== null) await output.put(GRAPH, graph);
-  const record: RunRecord = {
+  const record: TagRecord = {
+    kind: 'tag',
     version: 1,
     id: run,
     createdAt: '2025-01-01T00:00:00Z',

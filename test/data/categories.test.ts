@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseCategories, vocabularyHash, type Category } from '../../data/categories.ts';
+import { isSeen, parseCategories, vocabularyHash, type Category } from '../../data/categories.ts';
 
 const category = (name: string, more: Partial<Category> = {}): Category => ({
   name,
@@ -54,15 +54,17 @@ describe('a JSON file', () => {
     const text = JSON.stringify([
       'dog',
       { name: ' cat ', aliases: ['kitty', 'kitty', 'cat'], prompts: ['a {}.'], threshold: 0.25, kind: 'x' },
-      { name: 'wolf', kind: 'y', split: 'seen' },
+      { name: 'wolf', kind: 'y', split: 'seen', aka: 'lupus' },
+      { name: 'fox', split: 'unseen' },
     ]);
     expect(parseCategories(text, 'c.json')).toEqual([
       category('dog'),
       category('cat', { aliases: ['kitty'], prompts: ['a {}.'], threshold: 0.25 }),
-      category('wolf'),
+      category('wolf', { split: 'seen' }),
+      category('fox', { split: 'unseen' }),
     ]);
     expect(notices(text, 'c.json')).toEqual([
-      'c.json: ignoring the fields "kind", "split"; known: name, aliases, prompts, threshold.',
+      'c.json: ignoring the fields "kind", "aka"; known: name, aliases, prompts, threshold, split.',
     ]);
   });
 
@@ -73,6 +75,7 @@ describe('a JSON file', () => {
     ['[{"nmae": "dog"}]', /entry 1: name: /],
     ['[{"name": "dog", "aliases": "hound"}]', /entry 1: aliases: /],
     ['[{"name": "dog", "prompts": ["a", 3]}]', /entry 1: prompts\.1: /],
+    ['[{"name": "dog", "split": "train"}]', /entry 1: split: /],
     ['["dog",]', /not valid JSON/],
   ])('is refused as %s', (text, message) => {
     expect(() => parseCategories(text, 'c.json')).toThrow(failure('Categories.Invalid', message));
@@ -90,9 +93,19 @@ describe('a CSV file', () => {
     ]);
   });
 
+  it('has a split, which may be left empty', () => {
+    const text = 'name,split\ndog, unseen \ncat,seen\nfox,\n';
+    expect(parseCategories(text, 'c.csv')).toEqual([
+      category('dog', { split: 'unseen' }),
+      category('cat', { split: 'seen' }),
+      category('fox'),
+    ]);
+    expect(parseCategories(text, 'c.csv').map(isSeen)).toEqual([false, true, true]);
+  });
+
   it('reports columns it does not know', () => {
     expect(notices('name,Threshold\ndog,1\n', 'c.csv')).toEqual([
-      'c.csv: ignoring the column "Threshold"; known: name, aliases, prompts, threshold.',
+      'c.csv: ignoring the column "Threshold"; known: name, aliases, prompts, threshold, split.',
     ]);
   });
 
@@ -101,6 +114,7 @@ describe('a CSV file', () => {
     ['name,name\ndog,cat\n', /two columns "name"/],
     ['name\ndog,cat\n', /line 2 has 2 cells, the header 1/],
     ['name,threshold\ndog,high\n', /line 2: the threshold "high" is not a number/],
+    ['name,split\ndog,Unseen\n', /line 2: the split "Unseen" is neither seen nor unseen/],
     ['name\n"dog\n', /Quote Not Closed/],
   ])('is refused as %j', (text, message) => {
     expect(() => parseCategories(text, 'c.csv')).toThrow(failure('Categories.Invalid', message));
@@ -188,7 +202,15 @@ describe('vocabularyHash', () => {
     expect(text).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('changes with a name, an alias, a prompt, a threshold and the order', () => {
+  it('stays what it was where there is no split, and where it says seen', () => {
+    const recorded = 'cbe54d97';
+    for (const text of ['dog\ncat', '[{"name": "dog", "split": "seen"}, "cat"]']) {
+      const categories = parseCategories(text, text.startsWith('[') ? 'c.json' : 'c.txt');
+      expect(vocabularyHash(categories).slice(0, 8)).toBe(recorded);
+    }
+  });
+
+  it('changes with a name, an alias, a prompt, a threshold, a split and the order', () => {
     const vocabularies = [
       [category('dog'), category('cat')],
       [category('cat'), category('dog')],
@@ -196,6 +218,7 @@ describe('vocabularyHash', () => {
       [category('dog'), category('cat', { aliases: ['kitty'] })],
       [category('dog'), category('cat', { prompts: ['kitty'] })],
       [category('dog'), category('cat', { threshold: 0 })],
+      [category('dog'), category('cat', { split: 'unseen' })],
       [category('dog')],
     ];
     expect(new Set(vocabularies.map(vocabularyHash)).size).toBe(vocabularies.length);

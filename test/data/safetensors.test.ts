@@ -1,9 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { encodeSafetensors, openSafetensors, readFloats } from '../../data/safetensors.ts';
+import { toHalves } from '../../data/half.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  openSafetensors,
+  readBytes,
+  readFloats,
+  readHalves,
+} from '../../data/safetensors.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'c2srt-safetensors-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -43,6 +51,53 @@ test('what is encoded reads back', () => {
     ),
     { numRuns: 50 },
   );
+});
+
+test('half floats and bytes of any type are written as they are, and read from a file as from memory', () => {
+  const halves = toHalves(Float32Array.of(0.1, -2, 65_504, 2 ** -24, NaN));
+  // An odd number of bytes, so that what follows lies at odd places.
+  const flags = Uint8Array.of(1, 0, 1);
+  const bfloats = Uint8Array.of(0xc0, 0x3f, 0x00, 0xc0);
+  const body = encodeSafetensors(
+    {
+      flags: { shape: [3], type: 'BOOL', bytes: flags },
+      halves: { shape: [5, 1], values: halves },
+      floats: { shape: [2], values: Float32Array.of(0.1, -1e-40).subarray(0, 2) },
+      bfloats: { shape: [2], type: 'BF16', bytes: bfloats },
+      nothing: { shape: [0, 4], values: new Uint16Array() },
+    },
+    { made: 'here' },
+  );
+  const file = join(dir, `${serial++}.safetensors`);
+  writeFileSync(file, body);
+  const [onDisk, inMemory] = [openSafetensors(file), decodeSafetensors(body, 'body')];
+  expect([...inMemory.keys()]).toEqual([...onDisk.keys()]);
+  for (const [name, tensor] of inMemory) {
+    const entry = onDisk.get(name)!;
+    expect([tensor.type, tensor.shape]).toEqual([entry.type, entry.shape]);
+    expect(Buffer.from(tensor.bytes).equals(readBytes(entry))).toBe(true);
+    expect(readFloats(tensor)).toEqual(readFloats(entry));
+  }
+  expect([...readBytes(onDisk.get('bfloats')!)]).toEqual([...bfloats]);
+  expect([...readFloats(inMemory.get('bfloats')!)]).toEqual([1.5, -2]);
+  expect(readFloats(inMemory.get('floats')!)).toEqual(Float32Array.of(0.1, -1e-40));
+  for (const tensor of [onDisk.get('halves')!, inMemory.get('halves')!])
+    expect(readHalves(tensor)).toEqual(halves);
+  expect(inMemory.get('nothing')!.shape).toEqual([0, 4]);
+  expect(() => readHalves(onDisk.get('floats')!)).toThrow(
+    expect.objectContaining({ code: 'Safetensors.Type' }),
+  );
+});
+
+test('a tensor whose size is not that of its shape is not written', () => {
+  for (const tensor of [
+    { shape: [3], values: new Float32Array(2) },
+    { shape: [3], values: new Uint16Array(2) },
+    { shape: [3], type: 'F16' as const, bytes: new Uint8Array(5) },
+  ])
+    expect(() => encodeSafetensors({ x: tensor })).toThrow(
+      expect.objectContaining({ code: 'Safetensors.Shape', subject: 'x' }),
+    );
 });
 
 /** 1.5, -2, the smallest subnormal or its kin, and infinity, in each type. */
@@ -99,8 +154,8 @@ describe('refused as not whole:', () => {
   ];
   test.each(cases)('%s', (_, make) => {
     const file = make();
-    expect(() => openSafetensors(file)).toThrow(
-      expect.objectContaining({ code: 'Safetensors.Invalid', subject: file }),
-    );
+    const invalid = expect.objectContaining({ code: 'Safetensors.Invalid', subject: file }) as Error;
+    expect(() => openSafetensors(file)).toThrow(invalid);
+    expect(() => decodeSafetensors(readFileSync(file), file)).toThrow(invalid);
   });
 });

@@ -19,7 +19,7 @@ import { evaluate, type F1 } from '../../model/metrics.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import { Graph, type Tensor } from '../../model/onnx/graph.ts';
 import { createSession, type DeviceOptions } from '../../model/onnx/session.ts';
-import { tableFeeds } from '../../model/tagger.ts';
+import { neighbourFeeds } from '../../model/head/neighbours.ts';
 import { goldenEdges } from './edges.ts';
 import { safeChoices } from './margin.ts';
 import { checkTraining } from './training.ts';
@@ -137,7 +137,7 @@ async function checkHead(
   const [categories, d] = entry(encoder, 'text').shape as [number, number];
   const [batch, patchCount] = entry(encoder, 'patches').shape as [number, number];
   const scalar = (name: string) => readFloats(entry(head, name))[0]!;
-  const settings: HeadSettings = { form, tau: scalar('tau'), alpha: scalar('alpha'), cap: scalar('cap') };
+  const settings: HeadSettings = { form, isr: 'adaptive', patches: 8, tau: scalar('tau'), alpha: scalar('alpha'), cap: scalar('cap') };
 
   const graph = new Graph(`head-${form}`);
   const tables = neighbourTables(categories, goldenEdges(head));
@@ -161,13 +161,13 @@ async function checkHead(
   const trace = await run(graph, device, weightsFolder(head), {
     global: new ort.Tensor('float32', readFloats(entry(encoder, 'global')), [batch, d]),
     patches: new ort.Tensor('float32', patches, [batch, patchCount, d]),
-    ...tableFeeds(tables),
+    ...neighbourFeeds(tables),
   });
   // Off the CPU a choice within ten times the provider's token error of flipping may go either way; on it none is left out.
   const safe =
     device.provider === 'cpu'
       ? undefined
-      : safeChoices({ patches, text, batch, patchCount, categories, d, ...settings }, 10 * tokenError);
+      : safeChoices({ ...settings, patches, text, batch, patchCount, categories, d }, 10 * tokenError);
   return [...head.keys()]
     .filter((name) => name.startsWith('trace.'))
     .map((name) => {

@@ -8,7 +8,7 @@ import { EDGE_FEATURES, neighbourInputs, neighbourTables } from '../../model/hea
 import { headShape } from '../../model/head/shape.ts';
 import { Graph } from '../../model/onnx/graph.ts';
 import { createSession } from '../../model/onnx/session.ts';
-import { tableFeeds } from '../../model/tagger.ts';
+import { neighbourFeeds } from '../../model/head/neighbours.ts';
 
 const golden = new URL('../golden/tiny/', import.meta.url).pathname;
 
@@ -86,7 +86,7 @@ export async function runHead(
       patches: graph.input('patches', 'float32', ['B', patchCount, d]),
     },
     text: graph.constant(text, [nodes.length, d]),
-    settings: { form, tau: values(head, 'tau')[0]!, alpha: 0.5, cap: 12 },
+    settings: { form, isr: 'adaptive', patches: 8, tau: values(head, 'tau')[0]!, alpha: 0.5, cap: 12 },
     ...(trained && {
       ist: {
         weights: (name, shape) => weights(`param.${name}`, shape),
@@ -107,7 +107,7 @@ export async function runHead(
         patchCount,
         d,
       ]),
-      ...(trained && tableFeeds(tables)),
+      ...(trained && neighbourFeeds(tables)),
     });
     return results['scores']!.data as Float32Array;
   } finally {

@@ -5,7 +5,7 @@ import { DIFFERENTIABLE, gradients } from '../../model/onnx/gradients.ts';
 import { gelu, linear, quickGelu, unit } from '../../model/onnx/layers.ts';
 import * as op from '../../model/onnx/ops.ts';
 import { createSession } from '../../model/onnx/session.ts';
-import { declareUses, transposeIndices, type Uses } from '../../model/onnx/uses.ts';
+import { declareUses, transposeIndices, usesFeeds, type Uses } from '../../model/onnx/uses.ts';
 
 interface Case {
   name: string;
@@ -123,12 +123,12 @@ const cases: Case[] = [
   },
   { name: 'Slice', shapes: [[2, 5]], build: ([a]) => op.slice(a!, 1, 1, 4) },
   { name: 'Pad', shapes: [[2, 3]], build: ([a]) => op.pad(a!, 1, 2, 1) },
-  { name: 'Gather', shapes: [[2, 5, 3]], build: ([x]) => gatherWithUses(x!, 1, uses), feeds: useFeeds(uses) },
+  { name: 'Gather', shapes: [[2, 5, 3]], build: ([x]) => gatherWithUses(x!, 1, uses), feeds: usesFeeds('uses', uses) },
   {
     name: 'Gather of the first axis',
     shapes: [[5, 3]],
     build: ([x]) => gatherWithUses(x!, 0, uses),
-    feeds: useFeeds(uses),
+    feeds: usesFeeds('uses', uses),
   },
   { name: 'Softmax', shapes: [[2, 3, 4]], build: ([a]) => op.softmax(a!) },
   { name: 'ReduceSum', shapes: [[2, 3, 4]], build: ([a]) => op.reduceSum(a!, 1) },
@@ -250,22 +250,12 @@ test('an op without a rule does no harm where no parameter is behind it', () => 
 
 function gatherWithUses(x: Tensor, axis: number, given: Uses): Tensor {
   const table = x.graph.constant(indices, tableShape);
-  declareUses(x.graph, 'uses', table, given);
+  declareUses(x.graph, 'uses', table, given.entries.rows);
   const padding = x.graph.constant(
     Float32Array.from(indices, (_, place) => (place === 23 ? 0 : 1)),
     [...tableShape, 1],
   );
   return op.mul(op.gather(x, table, axis), padding);
-}
-
-function useFeeds({ pieces, entries }: Uses): Record<string, ort.Tensor> {
-  const tables = { pieces, entries };
-  const feeds: Record<string, ort.Tensor> = {};
-  for (const [part, { rows, width, positions, mask }] of Object.entries(tables)) {
-    feeds[`uses_${part}`] = new ort.Tensor('int64', positions, [rows, width]);
-    feeds[`uses_${part}_mask`] = new ort.Tensor('float32', mask, [rows, width]);
-  }
-  return feeds;
 }
 
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);

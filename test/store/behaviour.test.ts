@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFailure } from '../../data/failure.ts';
 import { canonicalUri, joinUri, openStore } from '../../data/store/open.ts';
 import { probeConditionalPuts } from '../../data/store/probe.ts';
+import { openRanges } from '../../data/store/ranges.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
 import { all, failureOf, startTestS3 } from '../support/s3.ts';
@@ -92,6 +93,33 @@ describe.each(places)('%s', (_, start) => {
     await store.put('ten', '0123456789');
     expect((await store.get('ten', { maxBytes: 10 })).body).toHaveLength(10);
     expect(await failureOf(store.get('ten', { maxBytes: 9 }))).toMatchObject({ code: 'Store.TooLarge' });
+  });
+
+  test('reads ranges, whose info is that of the whole', async () => {
+    const store = await fresh();
+    const bytes = Uint8Array.from({ length: 1000 }, (_value, i) => (i * 7) & 255);
+    const { etag } = await store.put('a', bytes);
+    for (const [start, end] of [
+      [0, 1],
+      [10, 500],
+      [999, 1000],
+      [0, 1000],
+    ] as const) {
+      const { body, info } = await store.get('a', {
+        range: { start, end },
+        ifMatch: etag,
+        maxBytes: end - start,
+      });
+      expect(Buffer.from(body).equals(bytes.subarray(start, end))).toBe(true);
+      expect(info).toMatchObject({ key: 'a', etag, sizeBytes: 1000 });
+    }
+    await store.put('a', 'other');
+    const gone = store.get('a', { range: { start: 0, end: 3 }, ifMatch: etag });
+    expect(await failureOf(gone)).toMatchObject({ code: 'Store.Changed' });
+    const parts = await openRanges(store, 'a');
+    expect(Buffer.concat(await all(parts.chunks())).toString()).toBe('other');
+    expect(Buffer.from(await parts.slice(3, 99)).toString()).toBe('er');
+    expect(await failureOf(openRanges(store, 'b'))).toMatchObject({ code: 'Store.NotFound' });
   });
 
   test('sees that an object changed', async () => {

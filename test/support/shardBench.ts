@@ -3,7 +3,7 @@ import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { parsePreprocessConfig } from '../../data/images/preprocessConfig.ts';
 import { planShardKey, PLAN_INDEX } from '../../data/run/layout.ts';
 import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
-import type { RunRecord } from '../../data/run/record.ts';
+import type { TagRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { SharedTagger } from '../../activities/tag/dependencies.ts';
 import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
@@ -41,7 +41,8 @@ export async function shardContext(
   await output.put(planShardKey('planner', 0), encodePlanShard(entries));
   await output.put(PLAN_INDEX, JSON.stringify(index));
   const { maxBytes, maxPixels, timeoutMs: decodeTimeoutMs } = DEFAULT_IMAGE_LIMITS;
-  const record: RunRecord = {
+  const record: TagRecord = {
+    kind: 'tag',
     version: 1,
     id: 'run',
     createdAt: '2000-01-01T00:00:00.000Z',

@@ -3,6 +3,7 @@ import type { FailureDetails } from '../../data/failure.ts';
 import type { PromptedCategory } from '../../model/clip/textEncoder.ts';
 import type { DeviceOptions } from '../../model/onnx/session.ts';
 import type { BatchScores, Vocabulary } from '../../model/tagger.ts';
+import type { TrainingCalls } from './trainingProtocol.ts';
 
 /** What the thread is started with. */
 export interface ThreadOptions {
@@ -12,7 +13,7 @@ export interface ThreadOptions {
 }
 
 /** Calls and what they return. Features and pixels are transferred, not copied. */
-export interface Calls {
+export interface Calls extends TrainingCalls {
   encodeCategories: {
     parameters: { modelDir: string; categories: readonly PromptedCategory[] };
     result: Float32Array;

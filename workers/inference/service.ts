@@ -1,25 +1,21 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { Inference, SharedTagger } from '../../activities/tag/dependencies.ts';
+import type { Inference } from '../../activities/tag/dependencies.ts';
+import type { TrainingDevice } from '../../activities/train/dependencies.ts';
 import { Failure, messageOf } from '../../data/failure.ts';
 import type { DeviceOptions } from '../../model/onnx/session.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { CallName, Calls, Response, ThreadOptions } from './protocol.ts';
+import { SharedSessions } from './sharedSessions.ts';
+import { ThreadedTraining } from './trainingService.ts';
 
-/** Taggers without users that are kept open, for the next shard or run. */
-const IDLE_TAGGERS = 1;
-
-/** {@link Inference} in a thread of its own. */
+/** {@link Inference} and {@link TrainingDevice} in a thread of its own. */
 export interface InferenceService extends Inference {
+  readonly training: TrainingDevice;
   /** Aborted where the thread has ended without being asked to: its process can do no more work. */
   readonly lost: AbortSignal;
   /** Waits for what is running, releases the device and ends the thread. Calls after it reject. */
   close(): Promise<void>;
-}
-
-interface OpenTagger {
-  opened: Promise<{ batchSize: number }>;
-  users: number;
 }
 
 /** Starts the inference thread of a device. */
@@ -29,11 +25,11 @@ export function startInference(options: ThreadOptions): InferenceService {
 
 class ThreadedInference implements InferenceService {
   readonly fingerprint: Readonly<Record<string, string>>;
+  readonly training: TrainingDevice;
   private readonly device: DeviceOptions;
   private readonly thread: Worker;
   private readonly pending = new Map<number, PromiseWithResolvers<unknown>>();
-  /** In order of last use. */
-  private readonly taggers = new Map<string, OpenTagger>();
+  private readonly taggers = new SharedSessions<{ batchSize: number }>((key) => this.call('closeTagger', { key }));
   private serial = 0;
   private readonly loss = new AbortController();
   private stopping = false;
@@ -46,6 +42,11 @@ class ThreadedInference implements InferenceService {
     this.thread = new Worker(new URL(entry, import.meta.url), { workerData: options });
     this.thread.on('message', (response: Response) => this.settle(response));
     this.thread.on('error', (error) => this.fail(`The inference thread failed: ${messageOf(error)}`));
+    const { fingerprint: versions, encodeCategories } = this;
+    this.training = new ThreadedTraining(
+      (name, parameters, transfer) => this.call(name, parameters, transfer),
+      { fingerprint: versions, encodeCategories },
+    );
     this.thread.on('exit', () => this.fail('The inference thread has ended.'));
   }
 
@@ -53,21 +54,14 @@ class ThreadedInference implements InferenceService {
     this.call('encodeCategories', { modelDir: model.dir, categories });
 
   tagger: Inference['tagger'] = async (key, model, vocabulary, { embedding }) => {
-    const known = this.taggers.get(key);
-    const tagger = known ?? {
-      opened: this.call('openTagger', { key, modelDir: model.dir, vocabulary, embedding }),
-      users: 0,
+    const { batchSize } = await this.taggers.use(key, () =>
+      this.call('openTagger', { key, modelDir: model.dir, vocabulary, embedding }),
+    );
+    return {
+      batchSize,
+      run: (pixels) => this.call('runTagger', { key, pixels }, [pixels.buffer]),
+      release: () => this.taggers.release(key),
     };
-    tagger.users++;
-    this.taggers.delete(key);
-    this.taggers.set(key, tagger);
-    try {
-      const { batchSize } = await tagger.opened;
-      return this.share(key, tagger, batchSize);
-    } catch (error) {
-      if (this.taggers.get(key) === tagger) this.taggers.delete(key);
-      throw error;
-    }
   };
 
   async close(): Promise<void> {
@@ -76,21 +70,6 @@ class ThreadedInference implements InferenceService {
     const exit = once(this.thread, 'exit');
     await this.call('stop', {});
     await exit;
-  }
-
-  private share(key: string, tagger: OpenTagger, batchSize: number): SharedTagger {
-    return {
-      batchSize,
-      run: (pixels) => this.call('runTagger', { key, pixels }, [pixels.buffer]),
-      release: async () => {
-        tagger.users--;
-        const idle = [...this.taggers].filter(([, { users }]) => users === 0);
-        for (const [idleKey] of idle.slice(0, Math.max(0, idle.length - IDLE_TAGGERS))) {
-          this.taggers.delete(idleKey);
-          await this.call('closeTagger', { key: idleKey });
-        }
-      },
-    };
   }
 
   private call<Name extends CallName>(

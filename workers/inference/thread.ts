@@ -9,15 +9,19 @@ import { encodeCategories } from '../../model/clip/textEncoder.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import { createTagger, type Tagger } from '../../model/tagger.ts';
 import { chooseBatchSize, runHalving } from './batchSize.ts';
+import { trainingHandlers } from './trainingHandlers.ts';
 import type { CallName, Calls, PlainFailure, Request, Response, ThreadOptions } from './protocol.ts';
 
 const { device, batchSize } = workerData as ThreadOptions;
 const port = parentPort!;
 const taggers = new Map<string, Tagger>();
+const training = trainingHandlers(device, batchSize);
 
 const handlers: {
   [Name in CallName]: (parameters: Calls[Name]['parameters']) => Promise<Calls[Name]['result']>;
 } = {
+  ...training.handlers,
+
   encodeCategories: ({ modelDir, categories }) =>
     encodeCategories(openModelFolder(modelDir), categories, device),
 
@@ -41,6 +45,7 @@ const handlers: {
   async stop() {
     for (const tagger of taggers.values()) await tagger.release();
     taggers.clear();
+    await training.release();
     return undefined;
   },
 };
@@ -64,8 +69,8 @@ async function answer({ id, name, parameters }: Request): Promise<void> {
 }
 
 function transferable(result: unknown): ArrayBuffer[] {
-  const arrays = result instanceof Float32Array ? [result] : Object.values(result ?? {});
-  return arrays.filter((value) => value instanceof Float32Array).map(({ buffer }) => buffer as ArrayBuffer);
+  const values: unknown[] = ArrayBuffer.isView(result) ? [result] : Object.values(result ?? {});
+  return values.filter((value) => ArrayBuffer.isView(value)).map(({ buffer }) => buffer as ArrayBuffer);
 }
 
 function plain(error: unknown): PlainFailure {

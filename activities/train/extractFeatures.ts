@@ -1,0 +1,77 @@
+import { readSnapshotRows } from '../../data/dataset/snapshot.ts';
+import {
+  featuresPieceKey,
+  featuresReceiptKey,
+  snapshotFolder,
+  type SnapshotName,
+} from '../../data/run/trainLayout.ts';
+import { encodeSafetensors, tensorPlaces } from '../../data/safetensors.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import type { ActivationShape } from '../../model/train/activations.ts';
+import { emptyActivations, type ActivationSource } from './activationSource.ts';
+import { readFeaturesReceipt, type FeaturesReceipt } from './featuresReceipt.ts';
+
+/** Images between two reports. */
+const BATCH = 64;
+
+export interface PieceOptions {
+  output: ObjectStore;
+  hash: string;
+  snapshot: SnapshotName;
+  piece: number;
+  /** Images per piece; the last may have fewer. */
+  pieceImages: number;
+  /** Images of the snapshot. */
+  images: number;
+  source: ActivationSource;
+  shape: ActivationShape;
+  signal: AbortSignal;
+  /** Told how many images are done. */
+  report(images: number): void;
+}
+
+/**
+ * Keeps the activations of one piece of a snapshot: `hidden` float16 [n, T, width] and `global` float32 [n, d] in a
+ * safetensors file, and its receipt. A piece that has a receipt is not made again.
+ */
+export async function extractFeatures(options: PieceOptions): Promise<FeaturesReceipt> {
+  const { output, hash, snapshot, piece, pieceImages, images, source, shape, signal, report } = options;
+  const known = await readFeaturesReceipt(output, hash, piece);
+  if (known) return known;
+  const from = piece * pieceImages;
+  const rows = await readSnapshotRows(
+    output,
+    snapshotFolder(snapshot),
+    from,
+    Math.min(images, from + pieceImages),
+  );
+  const values = emptyActivations(rows.length, shape);
+  const failed: FeaturesReceipt['failed'] = [];
+  for (let start = 0; start < rows.length; start += BATCH) {
+    const batch = rows.slice(start, start + BATCH);
+    const numbers = batch.map((_, i) => from + start + i);
+    const loaded = await source.read(numbers, batch, signal);
+    values.hidden.set(loaded.hidden, start * shape.tokens * shape.width);
+    values.global.set(loaded.global, start * shape.d);
+    for (const [at, { code }] of loaded.failed) failed.push({ place: start + at, code });
+    report(start + batch.length);
+  }
+  const body = encodeSafetensors({
+    hidden: { shape: [rows.length, shape.tokens, shape.width], values: values.hidden },
+    global: { shape: [rows.length, shape.d], values: values.global },
+  });
+  const places = tensorPlaces(body, featuresPieceKey(hash, piece));
+  const receipt: FeaturesReceipt = {
+    images: rows.length,
+    failed: failed.sort((a, b) => a.place - b.place),
+    hiddenOffset: places.get('hidden')!.offset,
+    globalOffset: places.get('global')!.offset,
+    sizeBytes: body.length,
+  };
+  // The same bytes whichever attempt writes them: the hash names everything that determines them.
+  await output.put(featuresPieceKey(hash, piece), body);
+  await output.put(featuresReceiptKey(hash, piece), JSON.stringify(receipt), {
+    contentType: 'application/json',
+  });
+  return receipt;
+}

@@ -1,0 +1,60 @@
+import pMap from 'p-map';
+import { splitObjectUri } from '../../data/dataset/objectUri.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { imageFailure } from '../imageFailure.ts';
+import type { Decoder } from '../tag/dependencies.ts';
+
+/** An image that could not be had. */
+export interface FailedImage {
+  uri: string;
+  code: string;
+}
+
+export interface LoadedImages {
+  /** uint8 [B, S, S, 3]; zeros where an image failed. */
+  pixels: Uint8Array<ArrayBuffer>;
+  /** By position in the batch. */
+  failed: Map<number, FailedImage>;
+}
+
+export interface ImageLoaderOptions {
+  openStore(uri: string): ObjectStore;
+  decoder: Decoder;
+  /** S: decoded pixels are [S, S, 3]. */
+  imageSide: number;
+  maxBytes: number;
+  /** Images being fetched or decoded at once. */
+  concurrency: number;
+}
+
+/** Fetches and decodes images by URI. */
+export type ImageLoader = (uris: readonly string[], signal: AbortSignal) => Promise<LoadedImages>;
+
+export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
+  const { openStore, decoder, imageSide, maxBytes, concurrency } = options;
+  const imageBytes = imageSide * imageSide * 3;
+  const stores = new Map<string, ObjectStore>();
+  const storeOf = (uri: string): ObjectStore => {
+    let store = stores.get(uri);
+    if (!store) stores.set(uri, (store = openStore(uri)));
+    return store;
+  };
+  return async (uris, signal) => {
+    const pixels = new Uint8Array(uris.length * imageBytes);
+    const failed = new Map<number, FailedImage>();
+    await pMap(
+      uris.entries(),
+      async ([at, uri]) => {
+        const { store, key } = splitObjectUri(uri);
+        try {
+          const { body } = await storeOf(store).get(key, { maxBytes, signal });
+          pixels.set((await decoder.decode(body, { signal })).pixels, at * imageBytes);
+        } catch (error) {
+          failed.set(at, { uri, code: imageFailure(error).code });
+        }
+      },
+      { concurrency, signal },
+    );
+    return { pixels, failed };
+  };
+}

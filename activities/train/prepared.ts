@@ -1,0 +1,72 @@
+/** What preparing a training decides, in the run's folder. */
+import { z } from 'zod';
+import { Failure, isFailure } from '../../data/failure.ts';
+import { readJson } from '../../data/run/plan.ts';
+import { PREPARED } from '../../data/run/trainLayout.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { headSettingsSchema } from '../../model/clip/config.ts';
+
+const planSchema = z.object({
+  images: z.int(),
+  validationImages: z.int(),
+  shards: z.int(),
+  rounds: z.int(),
+  steps: z.int(),
+  localSteps: z.int(),
+  batchSize: z.int(),
+  validateEvery: z.int(),
+  patience: z.int().nullable(),
+  features: z.array(
+    z.object({
+      hash: z.string(),
+      snapshot: z.enum(['train', 'validation']),
+      pieces: z.int(),
+      sizeBytes: z.number(),
+    }),
+  ),
+});
+
+const rankingSchema = z.object({
+  head: headSettingsSchema,
+  headShape: z.object({ layers: z.int(), heads: z.int(), hidden: z.int().optional() }).nullable(),
+  /** The seen categories, by their indices in the run's categories. */
+  seen: z.array(z.int()),
+  /** Among the run's categories: [source, target, relation, strength]. */
+  edges: z.array(z.tuple([z.int(), z.int(), z.int(), z.number()])),
+  microBatch: z.int(),
+  /** Images per piece of features. */
+  pieceImages: z.int(),
+});
+
+const preparedSchema = z.object({
+  version: z.literal(1),
+  /** Hash of the model folder that training starts from. */
+  model: z.string(),
+  fingerprint: z.record(z.string(), z.string()),
+  plan: planSchema,
+  /** Absent in a pre-training. */
+  ranking: rankingSchema.optional(),
+  /** Longest caption or mention in tokens; only in a pre-training. */
+  textTokens: z.int().optional(),
+});
+
+export type Prepared = z.infer<typeof preparedSchema>;
+export type PreparedRanking = z.infer<typeof rankingSchema>;
+
+/** Undefined where the run is not prepared yet. */
+export async function readPrepared(output: ObjectStore): Promise<Prepared | undefined> {
+  try {
+    return preparedSchema.parse(await readJson(output, PREPARED));
+  } catch (error) {
+    if (isFailure(error, 'Store.NotFound')) return undefined;
+    throw error;
+  }
+}
+
+/** Throws `Run.Incomplete` where the run is not prepared yet. */
+export async function requirePrepared(output: ObjectStore): Promise<Prepared> {
+  const prepared = await readPrepared(output);
+  if (prepared) return prepared;
+  const subject = output.describeKey(PREPARED);
+  throw new Failure('Run.Incomplete', `${subject} is not there yet.`, { subject });
+}

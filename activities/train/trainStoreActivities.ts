@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { writeSnapshot } from '../../data/dataset/snapshot.ts';
+import { requireTrainRun } from '../../data/run/requireRun.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import type { TrainStoreActivities } from '../../workflows/trainTypes.ts';
+import { withHeartbeat } from '../activityScope.ts';
+import { readCategories } from '../prepare.ts';
+import { mergeRound, sweepRounds } from './mergeRound.ts';
+import { requirePrepared } from './prepared.ts';
+import { readTrainState } from './trainState.ts';
+
+/** Activities of a training that need the object stores alone, on the `orchestrate` queue. */
+export function createTrainStoreActivities({
+  openStore,
+}: {
+  openStore(uri: string): ObjectStore;
+}): TrainStoreActivities {
+  return {
+    snapshotDataset: ({ output }) =>
+      withHeartbeat<number, { images: number; validationImages: number }>(async ({ signal, report }) => {
+        const folder = openStore(output);
+        const { kind, spec } = await requireTrainRun(folder);
+        const { data, validation, settings } = spec;
+        const { train, validation: held } = await writeSnapshot({
+          ...(kind === 'train'
+            ? {
+                kind: 'labels',
+                categories: await readCategories(folder),
+                unlisted: spec.settings.unlisted,
+              }
+            : { kind: 'captions' }),
+          output: folder,
+          data,
+          validation,
+          validationShare: settings.validationShare,
+          report,
+          signal,
+        });
+        return { images: train.images, validationImages: held.images };
+      }),
+
+    readTrainState: ({ output }) => withHeartbeat(() => readTrainState(openStore(output))),
+
+    mergeRound: ({ output, round }) =>
+      withHeartbeat(async () => {
+        const folder = openStore(output);
+        const { spec } = await requireTrainRun(folder);
+        const { plan } = await requirePrepared(folder);
+        const { loss, images, seconds } = await mergeRound(
+          folder,
+          round,
+          plan.shards,
+          spec.settings,
+          randomUUID(),
+        );
+        return { round, loss, images, seconds };
+      }),
+
+    sweepRounds: ({ output, round, best }) =>
+      withHeartbeat(() => sweepRounds(openStore(output), round, best)),
+  };
+}

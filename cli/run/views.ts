@@ -1,0 +1,10 @@
+import type { RunKind } from '../../data/run/record.ts';
+import type { RunView } from './runView.ts';
+import { TAG_VIEW } from './tag/view.ts';
+import { TRAIN_VIEW } from './train/view.ts';
+
+export const VIEWS: Readonly<Record<RunKind, RunView>> = {
+  tag: TAG_VIEW,
+  train: TRAIN_VIEW,
+  pretrain: TRAIN_VIEW,
+};

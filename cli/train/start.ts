@@ -1,0 +1,103 @@
+import type { Settings } from '../../data/config/schema.ts';
+import { readManifest } from '../../data/dataset/manifest.ts';
+import { Failure } from '../../data/failure.ts';
+import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
+import { readJson } from '../../data/run/plan.ts';
+import { readRunRecord, type RunRecord, type TrainRecord } from '../../data/run/record.ts';
+import { openStore } from '../../data/store/open.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { temporalConnection } from '../../infra/temporalConnection.ts';
+import type { TrainResult } from '../../workflows/trainTypes.ts';
+import { EXIT } from '../exit.ts';
+import type { Inputs } from '../inputs.ts';
+import { claimRun, refuseDifferent } from '../run/claim.ts';
+import { launch } from '../run/launch.ts';
+import { runOfFolder, type RunReference } from '../run/runReference.ts';
+import { describeCourse, describeModel, trainSummary } from '../run/train/outcome.ts';
+
+/** Flags that `train` and `pretrain` have in common. */
+export interface TrainingFlags {
+  data: string;
+  validation?: string;
+  out: string;
+  json?: boolean;
+}
+
+type Asked = TrainRecord extends infer Kind
+  ? Kind extends TrainRecord
+    ? Pick<Kind, 'kind' | 'spec'>
+    : never
+  : never;
+
+export interface TrainingStart {
+  flags: TrainingFlags;
+  settings: Settings;
+  asked: Asked;
+  inputs: Partial<Inputs>;
+  /** Brings the starting model here, with progress unless `quiet`, and throws where it cannot be trained as asked. */
+  checkModel: (quiet: boolean) => Promise<void>;
+}
+
+/**
+ * Starts a training, or goes on with the one that its folder holds, and follows it; returns the command's exit code.
+ * What can be wrong is said before anything is written.
+ */
+export async function startTraining({
+  flags,
+  settings,
+  asked,
+  inputs,
+  checkModel,
+}: TrainingStart): Promise<number> {
+  const json = flags.json ?? false;
+  const run = runOfFolder(asked.kind, flags.out);
+  const output = openStore(run.output);
+  const existing = await readRunRecord(output);
+  if (existing) {
+    refuseDifferent(output, existing, asked);
+    if (await output.head(SUCCESS)) return reportFinished(run, output, json);
+    // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
+    if (!(await temporalConnection(process.env))) await checkModel(json);
+  } else {
+    await refuseOccupied(output, asked.spec.model);
+    const kind = asked.kind === 'train' ? 'labels' : 'captions';
+    for (const uri of [asked.spec.data, asked.spec.validation])
+      if (uri !== null) await refuseUnreadable(uri, kind);
+    await checkModel(json);
+    const record: RunRecord = { version: 1, id: run.id, createdAt: new Date().toISOString(), ...asked };
+    await claimRun(output, inputs, record);
+  }
+  return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
+}
+
+/** The run's folder becomes a model: none may be there, least of all the one that training starts from. */
+async function refuseOccupied(output: ObjectStore, model: string): Promise<void> {
+  if (output.uri === model || `${output.uri}/`.startsWith(`${model}/`))
+    throw new Failure('Usage.OutputInsideModel', `--out ${output.uri} lies inside the model ${model}.`, {
+      subject: output.uri,
+      hint: 'Choose an --out outside of it.',
+    });
+  if (await output.head('config.json'))
+    throw new Failure('Usage.OutputHoldsModel', `--out ${output.uri} holds a model (config.json) already.`, {
+      subject: output.uri,
+      hint: 'Choose another --out: the run would write its model over that one.',
+    });
+}
+
+/** Says now, and not in a worker's retries, that a manifest is not there or is none. */
+async function refuseUnreadable(uri: string, kind: 'labels' | 'captions'): Promise<void> {
+  for await (const _ of readManifest(uri, { kind })) return;
+}
+
+async function reportFinished(run: RunReference, output: ObjectStore, json: boolean): Promise<number> {
+  const { result } = (await readJson(output, MANIFEST)) as { result: TrainResult };
+  const summary = trainSummary(run, result, 0);
+  console.log(
+    json
+      ? JSON.stringify(summary)
+      : [`Run ${run.id} is finished already: ${describeCourse(summary)}`, ...describeModel(summary)].join(
+          '\n',
+        ),
+  );
+  return EXIT.ok;
+}

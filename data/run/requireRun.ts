@@ -1,0 +1,36 @@
+import { Failure } from '../failure.ts';
+import type { ObjectStore } from '../store/store.ts';
+import { readRunRecord, type RunKind, type RunRecord, type TagRecord, type TrainRecord } from './record.ts';
+
+/** The record of a run of any kind that must be there. Throws `Run.NotFound`. */
+export async function requireRun(output: ObjectStore): Promise<RunRecord> {
+  const record = await readRunRecord(output);
+  if (record) return record;
+  throw new Failure('Run.NotFound', `${output.uri} holds no run.`, {
+    subject: output.uri,
+    hint: 'Give the folder that a run was started with as --out; `c2srt runs` lists the runs that a server knows.',
+  });
+}
+
+/** The record of a tag run that must be there. Throws `Run.NotFound`, `Run.OtherKind`. */
+export async function requireTagRun(output: ObjectStore): Promise<TagRecord> {
+  const record = await requireRun(output);
+  if (record.kind === 'tag') return record;
+  throw otherKind(output, record, 'tag');
+}
+
+/** The record of a training or pre-training that must be there. Throws `Run.NotFound`, `Run.OtherKind`. */
+export async function requireTrainRun(output: ObjectStore): Promise<TrainRecord> {
+  const record = await requireRun(output);
+  if (record.kind !== 'tag') return record;
+  throw otherKind(output, record, 'train');
+}
+
+/** That a folder holds a run of another kind than is wanted. */
+export function otherKind(output: ObjectStore, { id, kind }: RunRecord, wanted: RunKind): Failure {
+  return new Failure(
+    'Run.OtherKind',
+    `${output.uri} holds ${id}, a run of \`c2srt ${kind}\`, not of \`c2srt ${wanted}\`.`,
+    { subject: output.uri, hint: `Choose another --out for \`c2srt ${wanted}\`.` },
+  );
+}

@@ -1,0 +1,186 @@
+/** `trainModel` on a real Temporal server, with activities that keep a training in memory and record their calls. */
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import type { WorkflowHandle } from '@temporalio/client';
+import { findTemporal } from '../../infra/temporalProgram.ts';
+import { QUEUES } from '../../workflows/queues.ts';
+import type {
+  TrainActivities,
+  TrainModelInput,
+  TrainPlan,
+  TrainResult,
+  TrainState,
+  TrainStoreActivities,
+  Validation,
+} from '../../workflows/trainTypes.ts';
+import type { trainModel } from '../../workflows/trainModel.ts';
+
+/** A Temporal server in memory; `limits` are its dynamic configuration. */
+export async function startTrainServer(
+  limits: Readonly<Record<string, number>> = {},
+): Promise<TestWorkflowEnvironment> {
+  const path = await findTemporal((line) => console.error(line));
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      ip: '127.0.0.1',
+      extraArgs: Object.entries(limits).flatMap(([name, value]) => [
+        '--dynamic-config-value',
+        `${name}=${value}`,
+      ]),
+    },
+  });
+}
+
+export const plan = (change: Partial<TrainPlan> = {}): TrainPlan => ({
+  images: 640,
+  validationImages: 64,
+  shards: 2,
+  rounds: 3,
+  steps: 25,
+  localSteps: 10,
+  batchSize: 32,
+  validateEvery: 1,
+  patience: null,
+  features: [],
+  ...change,
+});
+
+export const validation = (round: number, score: number): Validation => ({
+  round,
+  images: 64,
+  score,
+  metrics: { seen: { mAP: score } },
+});
+
+/** The folder of a training, and what was done to it, in order. */
+export class MemoryTraining {
+  readonly calls: string[] = [];
+  readonly plan: TrainPlan;
+  readonly state: TrainState;
+  /** Scores of rounds; a round without one has its number. */
+  readonly scores: Readonly<Record<number, number>>;
+  /** Called in a shard at work. */
+  atWork: (round: number, shard: number) => Promise<void> | void = () => undefined;
+  cancelled = 0;
+
+  constructor(change: Partial<TrainPlan> = {}, scores: Readonly<Record<number, number>> = {}) {
+    this.plan = plan(change);
+    this.scores = scores;
+    this.state = { rounds: [], validations: [] };
+  }
+
+  /** Calls of an activity, or of several. */
+  called(...names: string[]): string[] {
+    return this.calls.filter((call) => names.includes(call.split(' ')[0]!));
+  }
+
+  store(): TrainStoreActivities {
+    const { calls, state, plan } = this;
+    return {
+      snapshotDataset: () => this.note('snapshot', { images: plan.images, validationImages: 64 }),
+      readTrainState: () => this.note('state', structuredClone(state)),
+      mergeRound: ({ round }) => {
+        const merged = { round, loss: 1 / round, images: 320 * plan.shards, seconds: 1 };
+        // A merge whose answer was lost comes again.
+        if (!state.rounds.some((done) => done.round === round)) state.rounds.push(merged);
+        return this.note(`merge ${round}`, merged);
+      },
+      sweepRounds: ({ round, best }) => {
+        calls.push(`sweep ${round} best ${best}`);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  device(): TrainActivities {
+    const { plan, state } = this;
+    return {
+      prepareTraining: () => this.note('prepare', plan),
+      extractFeatures: ({ snapshot, piece }) =>
+        this.note(`features ${snapshot} ${piece}`, { images: 10, failed: 0 }),
+      trainShard: async ({ round, shard }) => {
+        this.calls.push(`train ${round} ${shard}`);
+        await this.atWork(round, shard);
+        return { steps: 10, images: 320, failed: 0, loss: 1 / round, seconds: 1 };
+      },
+      validateRound: ({ round }) => {
+        const result = validation(round, this.scores[round] ?? round);
+        state.validations.push(result);
+        return this.note(`validate ${round}`, result);
+      },
+      finishTraining: ({ best, round, stoppedEarly }) =>
+        this.note<TrainResult>(`finish ${round} best ${best}${stoppedEarly ? ' early' : ''}`, {
+          rounds: round,
+          stoppedEarly,
+          bestRound: best,
+          start: state.validations[0] ?? null,
+          best: state.validations.find((done) => done.round === best) ?? null,
+          loss: 1 / round,
+          images: 320 * plan.shards * round,
+        }),
+    };
+  }
+
+  /** Waits until the activity is told that it was cancelled, and ends as that. */
+  async untilCancelled(): Promise<void> {
+    const context = Context.current();
+    const beat = setInterval(() => context.heartbeat(), 100);
+    try {
+      await context.cancelled;
+    } finally {
+      clearInterval(beat);
+      this.cancelled++;
+    }
+  }
+
+  private note<Result>(call: string, result: Result): Promise<Result> {
+    this.calls.push(call);
+    return Promise.resolve(result);
+  }
+}
+
+/** That a loss is no number, as the shard's activity says it. */
+export const notFinite = (): ApplicationFailure =>
+  ApplicationFailure.nonRetryable('The loss of step 12 in round 2 is not finite.', 'Train.NotFinite');
+
+/** Runs `during` while workers serve a training; they have stopped when it returns. */
+export async function withTraining<Result>(
+  server: TestWorkflowEnvironment,
+  bundle: { code: string },
+  training: MemoryTraining,
+  during: (handle: WorkflowHandle<typeof trainModel>) => Promise<Result>,
+): Promise<Result> {
+  const common = {
+    connection: server.nativeConnection,
+    maxHeartbeatThrottleInterval: '200 milliseconds',
+  } as const;
+  const workers = [
+    await Worker.create({
+      ...common,
+      taskQueue: QUEUES.orchestrate,
+      workflowBundle: bundle,
+      activities: training.store(),
+    }),
+    await Worker.create({ ...common, taskQueue: QUEUES.gpu, activities: training.device() }),
+  ];
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const input: TrainModelInput = {
+    output: 'file:///runs/memory',
+    controls: { heartbeatTimeoutS: 5, concurrency: 4 },
+  };
+  const handle = await server.client.workflow.start<typeof trainModel>('trainModel', {
+    taskQueue: QUEUES.orchestrate,
+    workflowId: `train-${crypto.randomUUID()}`,
+    args: [input],
+  });
+  try {
+    return await during(handle);
+  } finally {
+    await handle.terminate().catch(() => undefined);
+    for (const worker of workers) worker.shutdown();
+    await running;
+  }
+}

@@ -1,0 +1,76 @@
+import type {
+  SharedEncoder,
+  SharedScorer,
+  Training,
+  TrainingDevice,
+} from '../../activities/train/dependencies.ts';
+import type { CallName, Calls } from './protocol.ts';
+import { SharedSessions } from './sharedSessions.ts';
+
+/** Sends a call to the inference thread; `transfer` are buffers that are handed over. */
+export type Call = <Name extends CallName>(
+  name: Name,
+  parameters: Calls[Name]['parameters'],
+  transfer?: ArrayBuffer[],
+) => Promise<Calls[Name]['result']>;
+
+/** {@link TrainingDevice} by calls to the inference thread. */
+export class ThreadedTraining implements TrainingDevice {
+  readonly fingerprint: TrainingDevice['fingerprint'];
+  readonly encodeCategories: TrainingDevice['encodeCategories'];
+  private readonly call: Call;
+  private readonly encoders: SharedSessions<{ batchSize: number }>;
+  private readonly trainers: SharedSessions<undefined>;
+  private serial = 0;
+
+  constructor(call: Call, inference: Pick<TrainingDevice, 'fingerprint' | 'encodeCategories'>) {
+    this.call = call;
+    this.fingerprint = inference.fingerprint;
+    this.encodeCategories = inference.encodeCategories;
+    this.encoders = new SharedSessions((key) => call('closeEncoder', { key }));
+    this.trainers = new SharedSessions((key) => call('closeTrainer', { key }));
+  }
+
+  async activationEncoder(
+    ...[key, model, trainedBlocks]: Parameters<TrainingDevice['activationEncoder']>
+  ): Promise<SharedEncoder> {
+    const { batchSize } = await this.encoders.use(key, () =>
+      this.call('openEncoder', { key, modelDir: model.dir, trainedBlocks }),
+    );
+    return {
+      batchSize,
+      run: (pixels) => this.call('runEncoder', { key, pixels }, [pixels.buffer]),
+      release: () => this.encoders.release(key),
+    };
+  }
+
+  async startTraining(
+    ...[key, setup, state]: Parameters<TrainingDevice['startTraining']>
+  ): Promise<Training> {
+    await this.trainers.use(key, () => this.call('openTrainer', { key, setup }));
+    const training = this.serial++;
+    await this.call('startTraining', { training, key, state });
+    return {
+      step: (batch, rates) =>
+        this.call('stepTraining', { training, batch, rates }, [
+          batch.hidden.buffer as ArrayBuffer,
+          batch.global.buffer as ArrayBuffer,
+        ]),
+      state: () => this.call('readTraining', { training }),
+      release: async () => {
+        await this.call('endTraining', { training });
+        await this.trainers.release(key);
+      },
+    };
+  }
+
+  async scorer(...[options, parameters]: Parameters<TrainingDevice['scorer']>): Promise<SharedScorer> {
+    const scorer = this.serial++;
+    const { batchSize } = await this.call('openScorer', { scorer, options, parameters });
+    return {
+      batchSize,
+      run: (hidden) => this.call('runScorer', { scorer, hidden }, [hidden.buffer]),
+      release: () => this.call('closeScorer', { scorer }),
+    };
+  }
+}

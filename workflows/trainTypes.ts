@@ -1,0 +1,162 @@
+/** What passes between commands, `trainModel` and its activities. */
+
+/** A training run, by its folder: everything else about it is in there. */
+export interface TrainRun {
+  /** Canonical URI of the run's folder, which becomes the model's. */
+  output: string;
+}
+
+export interface TrainModelInput extends TrainRun {
+  controls: {
+    /** A worker that is silent for this long is taken for lost, in seconds. */
+    heartbeatTimeoutS: number;
+    /** Pieces of features in work at once, over all workers. */
+    concurrency: number;
+  };
+  /** What an execution tells the one that continues it as new; commands leave it out. */
+  carried?: {
+    /** Pieces of features that are known to be there, in the order of the plan. */
+    pieces: number;
+    /** A pause was asked for and has not begun. */
+    pausing: boolean;
+  };
+}
+
+/** How a training is cut up, decided when it is prepared. */
+export interface TrainPlan {
+  /** Images that are trained on, and held back for validation; with none of these, no round is validated. */
+  images: number;
+  validationImages: number;
+  shards: number;
+  rounds: number;
+  /** Steps of each shard, in all rounds together; every round has `localSteps`, the last what is left. */
+  steps: number;
+  localSteps: number;
+  batchSize: number;
+  validateEvery: number;
+  patience: number | null;
+  /** Features to be extracted first, by snapshot; none where they are computed as they are needed. */
+  features: { hash: string; snapshot: 'train' | 'validation'; pieces: number; sizeBytes: number }[];
+}
+
+/** What a shard did in a round. */
+export interface ShardResult {
+  steps: number;
+  images: number;
+  /** Images that could not be read or decoded. */
+  failed: number;
+  /** Means over the round's steps. */
+  loss: number;
+  seconds: number;
+}
+
+/** A validation of a round's merged parameters; figures in percent. */
+export interface Validation {
+  round: number;
+  images: number;
+  /** What rounds are compared by: higher is better. */
+  score: number;
+  /** By group of categories (`seen`, `unseen`, `all`): mAP and F1@K. */
+  metrics: Record<string, Record<string, number>>;
+}
+
+/** A merged round. */
+export interface RoundResult {
+  round: number;
+  loss: number;
+  images: number;
+  seconds: number;
+}
+
+/** Where a training is, read from its folder. */
+export interface TrainState {
+  /** Merged rounds, in order; those whose files were swept included. */
+  rounds: RoundResult[];
+  /** In the order of rounds. */
+  validations: Validation[];
+}
+
+export interface TrainResult {
+  rounds: number;
+  /** Whether training ended before its last round because validation no longer improved. */
+  stoppedEarly: boolean;
+  /** The round whose parameters the model has. */
+  bestRound: number;
+  /** Of the starting model (round 0) and of the best round; null where nothing was held back. */
+  start: Validation | null;
+  best: Validation | null;
+  loss: number;
+  images: number;
+}
+
+/** Activities of a training that need only the object stores. On the `orchestrate` queue. */
+export interface TrainStoreActivities {
+  snapshotDataset(run: TrainRun): Promise<{ images: number; validationImages: number }>;
+  readTrainState(run: TrainRun): Promise<TrainState>;
+  mergeRound(run: TrainRun & { round: number }): Promise<RoundResult>;
+  /**
+   * Deletes the parameters and optimiser states of rounds before `round`, except the merged parameters of `best` (0: the
+   * starting model's). Receipts stay: they are what tells a training's course.
+   */
+  sweepRounds(run: TrainRun & { round: number; best: number }): Promise<void>;
+}
+
+/** Activities of a training that run the model. On the `gpu` queue. */
+export interface TrainActivities {
+  prepareTraining(run: TrainRun): Promise<TrainPlan>;
+  extractFeatures(
+    run: TrainRun & { hash: string; snapshot: 'train' | 'validation'; piece: number },
+  ): Promise<{ images: number; failed: number }>;
+  trainShard(run: TrainRun & { round: number; shard: number }): Promise<ShardResult>;
+  validateRound(run: TrainRun & { round: number }): Promise<Validation>;
+  /** Writes the model folder with the parameters of round `best`; `round` is the last one. */
+  finishTraining(
+    run: TrainRun & { best: number; round: number; stoppedEarly: boolean },
+  ): Promise<TrainResult>;
+}
+
+/** Heartbeat of a shard at work. */
+export interface TrainShardProgress {
+  round: number;
+  shard: number;
+  step: number;
+  images: number;
+  loss: number | null;
+}
+
+export type TrainStage = 'snapshot' | 'prepare' | 'features' | 'train' | 'finish' | 'done';
+
+/** Answer to the progress query of `trainModel`. */
+export interface TrainProgress {
+  stage: TrainStage;
+  /** Images that are trained on; 0 until the snapshot is there. */
+  images: number;
+  /** Pieces of features, in all and done. */
+  pieces: number;
+  piecesDone: number;
+  /** Rounds in all, and merged. */
+  rounds: number;
+  round: number;
+  shards: number;
+  /** Steps of all shards and rounds together, and those of merged rounds. */
+  steps: number;
+  stepsDone: number;
+  /** When the round at work began, ms since 1970, null between rounds; and what of it shards have ended. */
+  roundStartedMs: number | null;
+  roundSteps: number;
+  roundImages: number;
+  /** Of the last merged round; null before the first. */
+  loss: number | null;
+  /** Over the rounds merged in this execution; null before the first. */
+  imagesPerSecond: number | null;
+  /** At the pace of those rounds, their validations included. */
+  etaSeconds: number | null;
+  /** Of the starting model, the last and the best; null before the first. */
+  startValidation: Validation | null;
+  lastValidation: Validation | null;
+  bestValidation: Validation | null;
+  /** Whether a pause was asked for, which begins at the end of the round. */
+  pausing: boolean;
+  /** Why training waits at a round's boundary; null where it does not. */
+  paused: string | null;
+}
