@@ -41,11 +41,15 @@ export interface ModelFolder {
 }
 
 /**
- * Opens a model folder; a plain CLIP checkpoint in the Hugging Face layout is one.
+ * Opens a model folder; a plain CLIP checkpoint in the Hugging Face layout is one. Without weights it may be where
+ * these are `optional`: it then has no tensors.
  * Throws `Model.NotFound`, `Model.NoSafetensors`, `Model.Unsupported`, `Model.Tokenizer`, `Safetensors.Invalid`, each
  * naming the file.
  */
-export function openModelFolder(path: string): ModelFolder {
+export function openModelFolder(
+  path: string,
+  { weights = 'required' }: { weights?: 'required' | 'optional' } = {},
+): ModelFolder {
   const dir = resolve(path);
   const configFile = join(dir, 'config.json');
   if (!existsSync(configFile)) {
@@ -67,7 +71,8 @@ export function openModelFolder(path: string): ModelFolder {
       { subject: preprocessorFile },
     );
   }
-  const tensors = openWeights(dir);
+  const tensors =
+    weights === 'optional' && !hasWeights(dir) ? new Map<string, TensorEntry>() : openWeights(dir);
   const templates = loadPrompts(join(dir, 'prompts.json'));
   return {
     dir,
@@ -75,7 +80,7 @@ export function openModelFolder(path: string): ModelFolder {
     preprocess,
     tokenizer: loadTokenizer(dir, config.text_config.max_position_embeddings),
     tensors,
-    weightsFolder: weightsFolder(tensors),
+    weightsFolder: tensors.size === 0 ? dir : weightsFolder(tensors),
     head: headShape(tensors, config.c2srt.form),
     promptsOf: ({ name, aliases = [], prompts = [] }) =>
       [name, ...aliases].flatMap((word) =>
@@ -83,6 +88,11 @@ export function openModelFolder(path: string): ModelFolder {
       ),
   };
 }
+
+/** Whether a model folder has weights, or is the description of a model that is yet to be trained. */
+export const hasWeights = (dir: string): boolean => WEIGHT_FILES.some((name) => existsSync(join(dir, name)));
+
+const WEIGHT_FILES = ['model.safetensors', 'model.safetensors.index.json'];
 
 /** The safetensors files of a model folder: one, or the several that an index names. */
 export function weightFiles(dir: string): string[] {

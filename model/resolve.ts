@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Failure } from '../data/failure.ts';
 import { openStore } from '../data/store/open.ts';
 import { fetchFromHub, parseHubUri, type HubProgress } from './hub.ts';
-import { MODEL_FILES, weightFiles } from './modelFolder.ts';
+import { hasWeights, MODEL_FILES, weightFiles } from './modelFolder.ts';
 
 /** Where models that are not on this machine are kept, and who is told of their download. */
 export interface ResolveOptions {
@@ -71,7 +71,7 @@ const hashes = new Map<string, Promise<string>>();
 export async function modelHash(dir: string): Promise<string> {
   const files = [
     ...MODEL_FILES.map((name) => join(dir, name)).filter((file) => existsSync(file)),
-    ...weightFiles(dir),
+    ...(hasWeights(dir) ? weightFiles(dir) : []),
   ];
   const total = createHash('sha256');
   for (const file of files) {

@@ -66,7 +66,10 @@ export async function startWorkers(
           ...common,
           taskQueue: QUEUES.orchestrate,
           workflowBundle: await workflowBundle(cacheDir()),
-          activities: { ...createCorpusActivities({ openStore }), ...createTrainStoreActivities({ openStore }) },
+          activities: {
+            ...createCorpusActivities({ openStore }),
+            ...createTrainStoreActivities({ openStore }),
+          },
           workflowThreadPoolSize: Math.min(2, availableParallelism()),
         }),
       );

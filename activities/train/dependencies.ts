@@ -6,6 +6,8 @@ import type { PromptedCategory } from '../../model/clip/textEncoder.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
 import type { ActivationValues } from '../../model/train/activations.ts';
 import type { TrainingState } from '../../model/train/adamw.ts';
+import type { ContrastiveBatch } from '../../model/pretrain/contrastiveFeeds.ts';
+import type { ContrastiveOptions } from '../../model/pretrain/contrastiveGraph.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
 import type { RankingBatch, RankingOptions } from '../../model/train/rankingObjective.ts';
 import type { ScorerOptions } from '../../model/train/scorer.ts';
@@ -17,11 +19,10 @@ export type OptimiserSettings = Pick<
   'beta1' | 'beta2' | 'epsilon' | 'weightDecay' | 'withoutDecay' | 'clipNorm'
 >;
 
-/** What a device trains: an objective over parameters of these shapes. */
-export interface TrainerSetup {
-  ranking: RankingOptions;
-  optimiser: OptimiserSettings;
-}
+/** What a device trains. */
+export type TrainerSetup = { optimiser: OptimiserSettings } & (
+  { kind: 'ranking'; options: RankingOptions } | { kind: 'contrastive'; options: ContrastiveOptions }
+);
 
 /** Training on one device; implemented by the inference thread. */
 export interface TrainingDevice {
@@ -45,11 +46,13 @@ export interface SharedEncoder {
 }
 
 /** A batch of what the trainer was set up for. */
-export type TrainerBatch = RankingBatch;
+export type TrainerBatch = RankingBatch | ContrastiveBatch;
 
 export interface Training {
   /** Losses of the batch before the step. The batch's arrays are handed over. Throws `Train.NotFinite`. */
   step(batch: TrainerBatch, rates: Readonly<Record<string, number>>): Promise<Record<string, number>>;
+  /** Losses of a batch, without a step. */
+  losses(batch: TrainerBatch): Promise<Record<string, number>>;
   /** The state after the steps so far. */
   state(): Promise<TrainingState>;
   release(): Promise<void>;

@@ -7,6 +7,7 @@ import type { TrainRecord } from '../../data/run/record.ts';
 import { PREPARED_GRAPH, validationKey } from '../../data/run/trainLayout.ts';
 import { encodeSafetensors, readBytes, type WritableTensor } from '../../data/safetensors.ts';
 import { isFailure } from '../../data/failure.ts';
+import { toHalves } from '../../data/half.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { HEAD_PREFIX } from '../../model/head/shape.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
@@ -14,9 +15,9 @@ import type { Parameters } from '../../model/train/parameters.ts';
 import type { TrainResult, Validation } from '../../workflows/trainTypes.ts';
 import { readCategories } from '../prepare.ts';
 import { modelCard } from './modelCard.ts';
-import { requirePrepared } from './prepared.ts';
-import { readMerged } from './roundStates.ts';
-import { readTrainState } from './trainState.ts';
+import { requirePrepared } from './prepare/prepared.ts';
+import { readMerged } from './rounds/roundStates.ts';
+import { readTrainState } from './rounds/trainState.ts';
 
 /** Files that a trained model has from the one that it started from. */
 const INHERITED = [
@@ -46,7 +47,7 @@ export interface FinishOptions {
 export async function finishTraining(options: FinishOptions): Promise<TrainResult> {
   const { output, record, model, best, round, stoppedEarly } = options;
   const { parameters } = await readMerged(output, best);
-  await output.put('model.safetensors', encodeWeights(model, parameters));
+  await output.put('model.safetensors', encodeWeights(model, parameters, record.spec.settings.precision));
   for (const name of INHERITED) {
     const file = join(model.dir, name);
     if (existsSync(file)) await output.put(name, readFileSync(file));
@@ -80,14 +81,19 @@ export async function finishTraining(options: FinishOptions): Promise<TrainResul
   return result;
 }
 
-/** The starting model's tensors as they are, with the trained ones, in float32, in their place; a head that was not trained is left out. */
-function encodeWeights(model: ModelFolder, parameters: Parameters): Uint8Array {
+/** The starting model's tensors as they are, with the trained ones in their place; a head that was not trained is left out. */
+function encodeWeights(
+  model: ModelFolder,
+  parameters: Parameters,
+  precision: 'float32' | 'float16',
+): Uint8Array {
   const tensors: Record<string, WritableTensor> = {};
   for (const entry of model.tensors.values()) {
     if (parameters.has(entry.name) || entry.name.startsWith(HEAD_PREFIX)) continue;
     tensors[entry.name] = { shape: entry.shape, type: entry.type, bytes: readBytes(entry) };
   }
-  for (const [name, { shape, values }] of parameters) tensors[name] = { shape, values };
+  for (const [name, { shape, values }] of parameters)
+    tensors[name] = { shape, values: precision === 'float16' ? toHalves(values) : values };
   return encodeSafetensors(tensors, { format: 'pt' });
 }
 

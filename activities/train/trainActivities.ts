@@ -6,17 +6,25 @@ import type { TrainRecord } from '../../data/run/record.ts';
 import { validationKey } from '../../data/run/trainLayout.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { openModelFolder, type ModelFolder } from '../../model/modelFolder.ts';
-import type { TrainActivities, TrainShardProgress, Validation } from '../../workflows/trainTypes.ts';
+import type {
+  TrainActivities,
+  TrainPlan,
+  TrainShardProgress,
+  Validation,
+} from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import type { TrainDependencies } from './dependencies.ts';
-import { extractFeatures } from './extractFeatures.ts';
+import { extractFeatures } from './features/extractFeatures.ts';
 import { finishTraining } from './finishTraining.ts';
-import { createImageLoader } from './imageLoader.ts';
-import { requirePrepared } from './prepared.ts';
-import { prepareTraining } from './prepareTraining.ts';
-import { openRankingTask, type RankingTask } from './rankingTask.ts';
-import { readMerged } from './roundStates.ts';
-import { trainShard } from './trainShard.ts';
+import { createImageLoader } from './features/imageLoader.ts';
+import { requirePrepared } from './prepare/prepared.ts';
+import { prepareTraining } from './prepare/prepareTraining.ts';
+import { preparePretraining } from './prepare/preparePretraining.ts';
+import { openRankingTask } from './tasks/rankingTask.ts';
+import { readMerged } from './rounds/roundStates.ts';
+import { openContrastiveTask } from './tasks/contrastiveTask.ts';
+import type { TrainingTask } from './tasks/trainingTask.ts';
+import { trainShard } from './rounds/trainShard.ts';
 
 /** Activities of a training that run the model, on the `gpu` queue. */
 export function createTrainActivities(dependencies: TrainDependencies): TrainActivities {
@@ -28,28 +36,27 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
   ): Promise<{ record: TrainRecord; model: ModelFolder; hash: string }> => {
     const record = await requireTrainRun(output);
     const { dir, hash } = await resolveModel(record.spec.model);
-    return { record, model: openModelFolder(dir), hash };
+    return { record, model: openStarting(record, dir), hash };
   };
 
   return {
     prepareTraining: ({ output: uri }) =>
-      withHeartbeat(async () => {
+      withHeartbeat<number, TrainPlan>(async ({ report }) => {
         const output = openStore(uri);
         const { record, model, hash } = await starting(output);
-        if (record.kind !== 'train') throw new Failure('Internal.Unexpected', 'not yet');
-        return prepareTraining({ output, record, model, hash, device });
+        return record.kind === 'train'
+          ? prepareTraining({ output, record, model, hash, device })
+          : preparePretraining({ output, record, model, hash, device, report });
       }),
 
     extractFeatures: ({ output: uri, hash, snapshot, piece }) =>
       withHeartbeat<number, { images: number; failed: number }>(async ({ signal, report }) => {
-        const task = await open.task(uri);
+        const { features } = await open.task(uri);
         const { images, failed } = await extractFeatures({
           output: openStore(uri),
           hash,
-          snapshot,
           piece,
-          ...task.features(snapshot),
-          source: await task.computed(),
+          ...(await features!(snapshot)),
           signal,
           report,
         });
@@ -94,16 +101,20 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
   };
 }
 
+/** The model that a run starts from; a pre-training may do without its weights. */
+const openStarting = ({ kind }: TrainRecord, dir: string): ModelFolder =>
+  openModelFolder(dir, { weights: kind === 'pretrain' ? 'optional' : 'required' });
+
 /** Opened runs; only the latest is kept, as a worker seldom has shards of two. */
 class OpenTasks {
   private readonly dependencies: TrainDependencies;
-  private readonly tasks = new Map<string, Promise<RankingTask>>();
+  private readonly tasks = new Map<string, Promise<TrainingTask>>();
 
   constructor(dependencies: TrainDependencies) {
     this.dependencies = dependencies;
   }
 
-  task(uri: string): Promise<RankingTask> {
+  task(uri: string): Promise<TrainingTask> {
     let task = this.tasks.get(uri);
     if (!task) {
       for (const other of this.tasks.values())
@@ -118,11 +129,10 @@ class OpenTasks {
     return task;
   }
 
-  private async open(uri: string): Promise<RankingTask> {
+  private async open(uri: string): Promise<TrainingTask> {
     const { openStore, device, decoder, resolveModel, concurrency } = this.dependencies;
     const output = openStore(uri);
     const record = await requireTrainRun(output);
-    if (record.kind !== 'train') throw new Failure('Internal.Unexpected', 'not yet');
     const prepared = await requirePrepared(output);
     const { dir, hash } = await resolveModel(record.spec.model);
     if (hash !== prepared.model)
@@ -134,7 +144,7 @@ class OpenTasks {
           hint: 'Put the first model back and resume, or train from the new one into another --out.',
         },
       );
-    const model = openModelFolder(dir);
+    const model = openStarting(record, dir);
     const loader = createImageLoader({
       openStore,
       decoder: decoder(model.preprocess, DEFAULT_IMAGE_LIMITS),
@@ -142,6 +152,9 @@ class OpenTasks {
       maxBytes: DEFAULT_IMAGE_LIMITS.maxBytes,
       concurrency,
     });
-    return openRankingTask({ output, settings: record.spec.settings, prepared, model, device, loader, concurrency });
+    const common = { output, prepared, model, device, loader };
+    return record.kind === 'train'
+      ? openRankingTask({ ...common, settings: record.spec.settings, concurrency })
+      : openContrastiveTask({ ...common, settings: record.spec.settings });
   }
 }

@@ -5,9 +5,9 @@ import type { ObjectStore } from '../../data/store/store.ts';
 import type { TrainStoreActivities } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { readCategories } from '../prepare.ts';
-import { mergeRound, sweepRounds } from './mergeRound.ts';
-import { requirePrepared } from './prepared.ts';
-import { readTrainState } from './trainState.ts';
+import { mergeRound, sweepRounds } from './rounds/mergeRound.ts';
+import { requirePrepared } from './prepare/prepared.ts';
+import { readTrainState } from './rounds/trainState.ts';
 
 /** Activities of a training that need the object stores alone, on the `orchestrate` queue. */
 export function createTrainStoreActivities({

@@ -64,6 +64,10 @@ const optimisation = {
     .default(0.05)
     .describe('Share of images, in [0, 1], that may be unreadable; with more, training stops.'),
   validationLimit: count.default(5000).describe('The most images that a validation takes.'),
+  precision: z
+    .enum(['float32', 'float16'])
+    .default('float32')
+    .describe("Of the trained weights in the model's file; they are trained in float32."),
 } as const;
 
 export const trainSettingsSchema = z.strictObject({

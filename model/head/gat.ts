@@ -1,5 +1,5 @@
 /** Inter-category semantic transfer (IST): GATv2 over the category graph, on padded neighbour tables. */
-import type { Dim, Tensor } from '../onnx/graph.ts';
+import type { Tensor } from '../onnx/graph.ts';
 import { dot, gelu, linear, unit } from '../onnx/layers.ts';
 import * as op from '../onnx/ops.ts';
 import type { Weights } from '../clip/weights.ts';
@@ -43,8 +43,6 @@ export class Gatv2 {
    */
   attend(source: Tensor, h: Tensor, tables: NeighbourTensors, { from, to }: Chunk): Tensor {
     const { d, heads, weights } = this;
-    const n = to - from;
-    const batch: Dim = source.shape[0]!;
     const width = tables.degrees.subarray(from, to).reduce((a, b) => Math.max(a, b), 1);
     const rows = (x: Tensor) => op.slice(op.slice(x, 0, from, to), 1, 0, width);
 
@@ -57,9 +55,9 @@ export class Gatv2 {
     const attention = op.mul(op.reshape(weights('att', [heads, d / heads]), [d, 1]), membership);
     const logits = op.add(op.matMul(e, attention), op.unsqueeze(rows(tables.bias), 2)); // [B, n, K, heads]
     const alpha = op.softmax(op.transpose(logits, [0, 1, 3, 2])); // [B, n, heads, K]
-    const spread = op.matMul(op.transpose(alpha, [0, 1, 3, 2]), op.transpose(membership, [1, 0])); // [B, n, K, d]
-    const message = op.reduceSum(op.mul(neighbours, spread), 2);
-    return op.add(op.reshape(message, [batch, n, d]), weights('bias', [d]));
+    // Every head mixes all features, which is one product per category; of the result each head has its own.
+    const mixed = op.mul(op.matMul(alpha, neighbours), op.transpose(membership, [1, 0])); // [B, n, heads, d]
+    return op.add(op.reduceSum(mixed, 2), weights('bias', [d]));
   }
 
   protected dense(name: string, x: Tensor): Tensor {

@@ -28,9 +28,7 @@ export function selectPatches(patches: Tensor, text: Tensor, settings: IsrSettin
   const probability = op.softmax(op.div(similarity, tau));
   const best = op.topK(probability, Math.min(fixed ? settings.patches : cap, count)); // [B, n, k], descending
   // A probability is never negative: of a fixed number, all are kept.
-  const kept = fixed
-    ? op.greater(best.values, -1)
-    : op.less(op.cumulativeSumBefore(best.values, -1), alpha);
+  const kept = fixed ? op.greater(best.values, -1) : op.less(op.cumulativeSumBefore(best.values, -1), alpha);
   // The kept patches are a prefix of that order, so its last entry tells them apart from the rest without a scatter:
   // those more probable, and of those as probable, those with an index no higher.
   const lowest = op.reduceMin(op.where(kept, best.values, 2), -1, true); // [B, n, 1]

@@ -19,7 +19,8 @@ export function headShape(
   while (tensors.has(`${prefix}gat.${layers}.att`)) layers++;
   const hidden = tensors.get(`${prefix}fc1.weight`)?.shape[0];
   // Trained without IST, a head is its fusion FFN alone, and in the anchored form nothing.
-  if (layers === 0) return hidden === undefined || form === 'anchored' ? undefined : { layers, heads: 1, hidden };
+  if (layers === 0)
+    return hidden === undefined || form === 'anchored' ? undefined : { layers, heads: 1, hidden };
   const heads = tensors.get(`${prefix}gat.0.att`)!.shape[0]!;
   const anchored = tensors.has(`${prefix}gat.0.v`);
   const residual = tensors.has(`${prefix}gate`);

@@ -18,6 +18,9 @@ const y0 = (node: Node): Tensor => node.outputs[0]!;
 
 const integerAttribute = (node: Node, name: string): number => node.attributes[name] as number;
 
+/** Takes anything that matters beyond 1 without taking anything to infinity. */
+const STEEP = 1e30;
+
 const RULES: Readonly<Record<string, Rule>> = {
   // y = a + b
   Add: (dy) => [dy, dy],
@@ -42,13 +45,17 @@ const RULES: Readonly<Record<string, Rule>> = {
   Log: (dy, node) => [op.div(dy, x0(node))],
   // dx = dy / 2y
   Sqrt: (dy, node) => [op.div(op.mul(dy, 0.5), y0(node))],
-  // dx = dy y (1 - y)
-  Sigmoid: (dy, node) => [op.mul(dy, op.mul(y0(node), op.sub(1, y0(node))))],
+  // dx = dy y - dy y², of terms that have dy in them: what has y alone would be computed early and kept until then.
+  Sigmoid: (dy, node) => {
+    const scaled = op.mul(dy, y0(node));
+    return [op.sub(scaled, op.mul(scaled, y0(node)))];
+  },
   // dx = dy 2/√π exp(-x²)
   Erf: (dy, node) => [op.mul(dy, op.mul(op.exp(op.neg(op.mul(x0(node), x0(node)))), 2 / Math.sqrt(Math.PI)))],
+  // 1 or the slope by the sign of y, which is x's. ONNX Runtime takes several times as long for a Where.
   LeakyRelu: (dy, node) => {
     const { float: slope } = node.attributes['alpha'] as { float: number };
-    return [op.where(op.greater(x0(node), 0), dy, op.mul(dy, slope))];
+    return [op.mul(dy, op.clip(op.mul(y0(node), STEEP), slope, 1))];
   },
   Where: (dy, node) => [null, op.where(x0(node), dy, 0), op.where(x0(node), 0, dy)],
   Identity: (dy) => [dy],
@@ -56,6 +63,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   MatMul: (dy, node) => [op.matMul(dy, swapLast(x1(node))), matMulRight(dy, node)],
   Transpose: (dy, node) => {
     const perm = node.attributes['perm'] as readonly number[];
+    // A weight's gradient Aᵀ dY, transposed, is dYᵀ A; the product itself is then no longer needed.
+    const product = dy.rank === 2 ? dy.graph.producerOf(dy) : undefined;
+    if (product?.op === 'MatMul' && perm[0] === 1)
+      return [op.matMul(swapLast(x1(product)), swapLast(x0(product)))];
     return [
       op.transpose(
         dy,
@@ -148,7 +159,10 @@ export function gradients(loss: Tensor, parameters: readonly Tensor[]): Tensor[]
 
 /** Undoes broadcasting: sums `dy` over the axes along which `x` was repeated. */
 function sumToShape(dy: Tensor, x: Tensor): Tensor {
-  let sum = dy;
+  const leading = dy.rank - x.rank;
+  const fixed = x.shape.every((dim) => typeof dim === 'number');
+  // One sum over all of them where their sizes allow it: each one by itself would write what the next one reads.
+  let sum = leading > 1 && fixed ? op.reduceSum(op.mergeAxes(dy, 0, leading), 0) : dy;
   while (sum.rank > x.rank) sum = op.reduceSum(sum, 0);
   for (const [axis, dim] of x.shape.entries()) {
     const at = axis - x.rank + sum.rank;
@@ -165,9 +179,14 @@ function matMulRight(dy: Tensor, node: Node): Tensor {
   return op.matMul(op.transpose(rows(a), [1, 0]), rows(dy));
 }
 
+/** Xᵀ over the last two axes; of what is such a transpose, what it was made of. */
 function swapLast(x: Tensor): Tensor {
   const axes = x.shape.map((_, axis) => axis);
-  return op.transpose(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
+  const perm = [...axes.slice(0, -2), x.rank - 1, x.rank - 2];
+  const producer = x.graph.producerOf(x);
+  if (producer?.op === 'Transpose' && String(producer.attributes['perm']) === String(perm))
+    return x0(producer);
+  return op.transpose(x, perm);
 }
 
 /** The gradient of a reduction's result, repeated along the axis that it reduced. */

@@ -84,9 +84,14 @@ export class Graph {
     return tensor;
   }
 
-  /** Makes `tensor` a result of the graph, under a name of its own. */
+  /**
+   * Makes `tensor` a result of the graph, under a name of its own. The first name that a computed value gets is what it
+   * is called in the model file: as an Identity's result it would be copied.
+   */
   output(name: string, tensor: Tensor): void {
-    this.outputs.push({ name, tensor: this.node('Identity', [tensor], {}, [tensor], [name])[0]! });
+    const own = this.producers.has(tensor) && this.outputs.every((output) => output.tensor !== tensor);
+    const result = own ? tensor : this.node('Identity', [tensor], {}, [tensor])[0]!;
+    this.outputs.push({ name, tensor: result });
   }
 
   /** A weight whose bytes stay in another file (a safetensors checkpoint), never copied into the graph. */
@@ -166,21 +171,34 @@ export class Graph {
     return this.stopped.has(tensor);
   }
 
-  /** The graph as the bytes of an ONNX model file. */
+  /** The graph as the bytes of an ONNX model file, without what no result depends on. */
   encode(): Uint8Array {
+    const results = new Map(this.outputs.map(({ name, tensor }) => [tensor, name]));
+    const nameOf = (tensor: Tensor): string => results.get(tensor) ?? tensor.name;
     return encodeModel({
       name: this.name,
-      node: this.nodes.map((node) => ({
+      node: this.neededNodes().map((node) => ({
         name: node.name,
         opType: node.op,
-        input: node.inputs.map((t) => t.name),
-        output: node.outputs.map((t) => t.name),
+        input: node.inputs.map(nameOf),
+        output: node.outputs.map(nameOf),
         attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
       })),
       initializer: this.initializers,
       input: this.inputs.map((tensor) => valueInfo(tensor.name, tensor)),
       output: this.outputs.map(({ name, tensor }) => valueInfo(name, tensor)),
     });
+  }
+
+  /** Nodes that a result depends on: ONNX Runtime would run the others too. */
+  private neededNodes(): Node[] {
+    const needed = new Set<Tensor>(this.outputs.map(({ tensor }) => tensor));
+    const nodes = [...this.nodes].reverse().filter(({ inputs, outputs }) => {
+      if (!outputs.some((output) => needed.has(output))) return false;
+      for (const input of inputs) needed.add(input);
+      return true;
+    });
+    return nodes.reverse();
   }
 
   private unique(prefix: string): string {

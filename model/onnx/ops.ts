@@ -70,6 +70,10 @@ export const stopGradient = (x: Tensor): Tensor => x.graph.stop(one('Identity', 
 export const leakyRelu = (x: Tensor, slope: number): Tensor =>
   one('LeakyRelu', [x], x.shape, { alpha: { float: slope } });
 
+/** `x` brought into [low, high]. */
+export const clip = (x: Tensor, low: number, high: number): Tensor =>
+  one('Clip', [x, x.graph.scalar(low), x.graph.scalar(high)], x.shape);
+
 /** `condition ? a : b`, elementwise with broadcasting. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const { graph } = condition;

@@ -40,6 +40,8 @@ export async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
+      // A pattern is a second copy of what the arena already holds: it doubled the peak of a training step.
+      enableMemPattern: false,
       logSeverityLevel: 3,
       extra: { session },
     });

@@ -142,10 +142,13 @@ export function sumUses(dy: Tensor, x: Tensor, axis: number, { pieces, entries }
   const indexRank = dy.rank - x.rank + 1;
   const after = dy.shape.slice(axis + indexRank);
   const flat = op.mergeAxes(dy, axis, axis + indexRank);
-  const sum = (values: Tensor, { positions, mask }: { positions: Tensor; mask: Tensor }): Tensor => {
-    const gathered = op.gather(values, positions, axis); // [..., rows, width, ...after]
-    const weights = after.reduce((weight) => op.unsqueeze(weight, weight.rank), mask);
-    return op.reduceSum(op.mul(gathered, weights), axis + 1);
+  // [..., places, features]
+  const values =
+    after.length === 0 ? op.unsqueeze(flat, -1) : op.mergeAxes(flat, axis + 1, axis + 1 + after.length);
+  const sum = (all: Tensor, { positions, mask }: { positions: Tensor; mask: Tensor }): Tensor => {
+    const gathered = op.gather(all, positions, axis); // [..., rows, width, features]
+    return op.squeeze(op.matMul(op.unsqueeze(mask, 1), gathered), -2);
   };
-  return sum(sum(flat, pieces), entries);
+  const summed = sum(sum(values, pieces), entries);
+  return after.length === 1 ? summed : op.reshape(summed, x.shape);
 }

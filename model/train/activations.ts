@@ -38,8 +38,7 @@ export function activationShape({ config }: ModelFolder): ActivationShape {
 }
 
 /** Bytes of one image's activations. */
-export const activationBytes = ({ tokens, width, d }: ActivationShape): number =>
-  2 * tokens * width + 4 * d;
+export const activationBytes = ({ tokens, width, d }: ActivationShape): number => 2 * tokens * width + 4 * d;
 
 export interface ActivationEncoder {
   /** pixels uint8 [B, S, S, 3]. Throws `Device.OutOfMemory`. */
@@ -65,11 +64,7 @@ export async function createActivationEncoder(
   const blocks = config.vision_config.num_hidden_layers;
   const split = blocks - trainedBlocks;
   const hidden = visionBlocks(embedImages(pixels, config, weights), config, weights, 0, split);
-  const { global } = projectTokens(
-    visionBlocks(hidden, config, weights, split, blocks),
-    config,
-    weights,
-  );
+  const { global } = projectTokens(visionBlocks(hidden, config, weights, split, blocks), config, weights);
   graph.output('hidden', op.cast(hidden, 'float16'));
   graph.output('global', global);
   const session = await createSession(graph.encode(), device, model.weightsFolder);

@@ -84,7 +84,11 @@ export async function createScorer(
       try {
         const results = await session.run({
           ...constant,
-          [STEP_INPUTS.hidden]: new ort.Tensor('float32', fromHalves(values), [images, perImage / width, width]),
+          [STEP_INPUTS.hidden]: new ort.Tensor('float32', fromHalves(values), [
+            images,
+            perImage / width,
+            width,
+          ]),
         });
         return results['scores']!.data as Float32Array;
       } catch (error) {

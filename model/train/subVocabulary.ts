@@ -27,8 +27,7 @@ export function sampleCategories(
   const all = [...incoming.keys()];
   if (all.length <= count) return all;
   const stream = randomStream('categories', ...key);
-  const order = (values: readonly number[]) =>
-    [...stream.permutation(values.length)].map((i) => values[i]!);
+  const order = (values: readonly number[]) => [...stream.permutation(values.length)].map((i) => values[i]!);
   const shown = order([...present].sort((a, b) => a - b)).slice(0, Math.floor(count / 2));
   const chosen = new Set(shown);
   for (const target of [...shown, ...order(all.filter((category) => !present.has(category)))]) {

@@ -14,6 +14,8 @@ export interface Trainer<Batch> {
     batch: Batch,
     rates: Readonly<Record<string, number>>,
   ): Promise<{ state: TrainingState; losses: Record<string, number> }>;
+  /** Losses of a batch at a state's parameters. */
+  losses(state: TrainingState, batch: Batch): Promise<Record<string, number>>;
   release(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export async function createTrainer<Batch>(
         throw notFinite("the gradients' norm", next.gradientNorm, state.step);
       return { state: next.state, losses: { ...losses, gradientNorm: next.gradientNorm } };
     },
+    losses: async ({ parameters: own }, batch) => (await objective.gradients(own, batch)).losses,
     async release() {
       await objective.release();
       await optimiser.release();

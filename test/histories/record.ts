@@ -1,6 +1,6 @@
 /**
- * Records the histories that replay is tested with: `node test/histories/record.ts VERSION`, once per release that
- * changes a workflow. The workflows are the real ones on a real server; the activities answer at once.
+ * Records the histories that replay is tested with: `node test/histories/record.ts VERSION [WORKFLOW...]`, once per
+ * release that changes a workflow (`tagCorpus`, with its children, or `trainModel`; without names, both). The workflows are the real ones on a real server; the activities answer at once.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
@@ -14,11 +14,13 @@ import type { Counts } from '../../data/run/counts.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import { progressQuery, resumeSignal } from '../../workflows/signals.ts';
+import { pauseSignal, progressQuery, resumeSignal, trainProgressQuery } from '../../workflows/signals.ts';
 import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/types.ts';
+import { MemoryTraining, withTraining } from '../support/trainServer.ts';
 
-const version = process.argv[2];
-if (version === undefined) throw new Error('usage: node test/histories/record.ts VERSION');
+const [version, ...named] = process.argv.slice(2);
+if (version === undefined) throw new Error('usage: node test/histories/record.ts VERSION [WORKFLOW...]');
+const isAsked = (workflow: string): boolean => named.length === 0 || named.includes(workflow);
 
 const controls = { concurrency: 2, maxFailureRate: 0.05, heartbeatTimeoutS: 30 };
 const shards = 6;
@@ -82,16 +84,50 @@ try {
     console.log(file);
   };
 
-  await record('whole', 0, () => Promise.resolve());
-  await record('paused', 200, async (handle) => {
-    while ((await handle.query(progressQuery)).paused === null) await sleep(200);
-    await handle.signal(resumeSignal, { maxFailureRate: 1 });
-  });
-  await record('cancelled', 0, async (handle) => {
-    while ((await handle.query(progressQuery)).stage !== 'tag') await sleep(200);
-    await sleep(3_000);
-    await handle.cancel();
-  });
+  if (isAsked('tagCorpus')) {
+    await record('whole', 0, () => Promise.resolve());
+    await record('paused', 200, async (handle) => {
+      while ((await handle.query(progressQuery)).paused === null) await sleep(200);
+      await handle.signal(resumeSignal, { maxFailureRate: 1 });
+    });
+    await record('cancelled', 0, async (handle) => {
+      while ((await handle.query(progressQuery)).stage !== 'tag') await sleep(200);
+      await sleep(3_000);
+      await handle.cancel();
+    });
+  }
+
+  /** A training with features, a shard that is tried again and an early end, on activities in memory. */
+  const recordTraining = async (name: string, during: (handle: WorkflowHandle, training: MemoryTraining) => Promise<void>): Promise<void> => {
+    const features = [{ hash: '0123456789abcdef', snapshot: 'train', pieces: 3, sizeBytes: 1 } as const];
+    const training = new MemoryTraining({ rounds: 5, steps: 50, patience: 2, features }, { 0: 20, 1: 22, 2: 21, 3: 21 });
+    let lost = false;
+    training.atWork = (round, shard) => {
+      if (round !== 1 || shard !== 1 || lost) return;
+      lost = true;
+      throw ApplicationFailure.retryable('The store does not answer.', 'Store.Unavailable');
+    };
+    const options = { client, native, workflows: { workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname } };
+    await withTraining(options, training, async (handle) => {
+      await during(handle, training);
+      await handle.result().catch(() => undefined);
+      await save(name, 'trainModel', handle);
+    }, name);
+  };
+  if (isAsked('trainModel')) {
+    await recordTraining('whole', () => Promise.resolve());
+    await recordTraining('paused', async (handle) => {
+      await handle.signal(pauseSignal);
+      while ((await handle.query(trainProgressQuery)).paused === null) await sleep(200);
+      await handle.signal(resumeSignal, {});
+    });
+    await recordTraining('cancelled', async (handle, training) => {
+      const failing = training.atWork;
+      training.atWork = (round, shard) => (round === 2 ? training.untilCancelled() : failing(round, shard));
+      while (training.called('train').length < 5) await sleep(200);
+      await handle.cancel();
+    });
+  }
   await native.close();
   await connection.close();
 } finally {

@@ -2,8 +2,9 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
-import type { WorkflowHandle } from '@temporalio/client';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
 import { findTemporal } from '../../infra/temporalProgram.ts';
 import { QUEUES } from '../../workflows/queues.ts';
 import type {
@@ -146,22 +147,29 @@ export class MemoryTraining {
 export const notFinite = (): ApplicationFailure =>
   ApplicationFailure.nonRetryable('The loss of step 12 in round 2 is not finite.', 'Train.NotFinite');
 
+/** What serves a training: a client and a worker's connection of one server, and the workflows' code. */
+export interface TrainServing {
+  client: Client;
+  native: NativeConnection;
+  workflows: Pick<WorkerOptions, 'workflowsPath' | 'workflowBundle'>;
+}
+
 /** Runs `during` while workers serve a training; they have stopped when it returns. */
 export async function withTraining<Result>(
-  server: TestWorkflowEnvironment,
-  bundle: { code: string },
+  { client, native, workflows }: TrainServing,
   training: MemoryTraining,
   during: (handle: WorkflowHandle<typeof trainModel>) => Promise<Result>,
+  workflowId = `train-${randomUUID()}`,
 ): Promise<Result> {
   const common = {
-    connection: server.nativeConnection,
+    connection: native,
     maxHeartbeatThrottleInterval: '200 milliseconds',
   } as const;
   const workers = [
     await Worker.create({
       ...common,
       taskQueue: QUEUES.orchestrate,
-      workflowBundle: bundle,
+      ...workflows,
       activities: training.store(),
     }),
     await Worker.create({ ...common, taskQueue: QUEUES.gpu, activities: training.device() }),
@@ -171,9 +179,9 @@ export async function withTraining<Result>(
     output: 'file:///runs/memory',
     controls: { heartbeatTimeoutS: 5, concurrency: 4 },
   };
-  const handle = await server.client.workflow.start<typeof trainModel>('trainModel', {
+  const handle = await client.workflow.start<typeof trainModel>('trainModel', {
     taskQueue: QUEUES.orchestrate,
-    workflowId: `train-${crypto.randomUUID()}`,
+    workflowId,
     args: [input],
   });
   try {

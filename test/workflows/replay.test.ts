@@ -44,4 +44,14 @@ describe('a history that the workflow did not make is noticed:', () => {
     const text = JSON.stringify(read(name)).replaceAll('"tagShards"', '"somethingElse"');
     await expect(replay(JSON.parse(text) as HistoryJson, idOf(name))).rejects.toThrow(/[Nn]ondetermin/);
   });
+
+  test.each([
+    ['validateRound', 'trainShard'],
+    ['mergeRound', 'sweepRounds'],
+    ['finishTraining', 'validateRound'],
+  ])('a training in which %s was %s', async (activity, other) => {
+    const training = files.find((file) => file.startsWith('trainModel-whole'))!;
+    const text = JSON.stringify(read(training)).replaceAll(`"${activity}"`, `"${other}"`);
+    await expect(replay(JSON.parse(text) as HistoryJson, idOf(training))).rejects.toThrow(/[Nn]ondetermin/);
+  });
 });

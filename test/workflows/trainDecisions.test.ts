@@ -32,10 +32,9 @@ test('the best round has the highest score, and of equal ones it is the first', 
   fc.assert(
     fc.property(validations, (all) => {
       const best = bestOf(all);
-      if (all.length === 0) return expect(best).toBeNull();
       const numbers = all.filter(({ score }) => !Number.isNaN(score));
       const highest = Math.max(...numbers.map(({ score }) => score));
-      const expected = numbers.find(({ score }) => score === highest) ?? all[0];
+      const expected = numbers.find(({ score }) => score === highest) ?? all[0] ?? null;
       expect(best).toBe(expected);
     }),
   );
@@ -75,9 +74,9 @@ test('the first, every few and the last round are validated, none where nothing 
       const due = Array.from({ length: plan.rounds + 1 }, (_, round) => round).filter((round) =>
         isValidationDue(round, plan),
       );
-      if (plan.validationImages === 0) return expect(due).toEqual([]);
-      expect(due[0]).toBe(0);
-      expect(due.at(-1)).toBe(plan.rounds);
+      const isHeldBack = plan.validationImages > 0;
+      expect(due[0]).toBe(isHeldBack ? 0 : undefined);
+      expect(due.at(-1)).toBe(isHeldBack ? plan.rounds : undefined);
       for (let i = 1; i < due.length; i++)
         expect(due[i]! - due[i - 1]!).toBeLessThanOrEqual(plan.validateEvery);
       for (const round of due.slice(0, -1)) expect(round % plan.validateEvery).toBe(0);

@@ -5,6 +5,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rootFailure } from '../../cli/run/follow.ts';
+import { installRuntime } from '../../workers/runtime.ts';
 import { pauseSignal, resumeSignal, trainProgressQuery } from '../../workflows/signals.ts';
 import { until } from '../support/cli.ts';
 import {
@@ -18,6 +19,7 @@ import {
 let server: TestWorkflowEnvironment;
 let bundle: WorkflowBundleWithSourceMap;
 beforeAll(async () => {
+  installRuntime({ level: 'WARN' });
   server = await startTrainServer();
   bundle = await bundleWorkflowCode({
     workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname,
@@ -25,9 +27,14 @@ beforeAll(async () => {
 });
 afterAll(() => server.teardown());
 
-const run = (training: MemoryTraining) => withTraining(server, bundle, training, (handle) => handle.result());
+const serving = ({ client, nativeConnection: native } = server) => ({
+  client,
+  native,
+  workflows: { workflowBundle: bundle },
+});
+const run = (training: MemoryTraining) => withTraining(serving(), training, (handle) => handle.result());
 const fail = (training: MemoryTraining) =>
-  withTraining(server, bundle, training, (handle) =>
+  withTraining(serving(), training, (handle) =>
     handle.result().then(
       () => expect.unreachable('the run should have failed'),
       (error: unknown) => rootFailure(error),
@@ -121,7 +128,7 @@ test('a pause begins at the end of the round, and resume goes on', async () => {
     started.resolve();
     return round === 1 ? released.promise : undefined;
   };
-  await withTraining(server, bundle, training, async (handle) => {
+  await withTraining(serving(), training, async (handle) => {
     await started.promise;
     await handle.signal(pauseSignal);
     expect(await progressOf(handle)).toMatchObject({ round: 0, pausing: true, paused: null, stage: 'train' });
@@ -148,7 +155,7 @@ test('a pause that is taken back before the round ends is none', async () => {
     started.resolve();
     return released.promise;
   };
-  await withTraining(server, bundle, training, async (handle) => {
+  await withTraining(serving(), training, async (handle) => {
     await started.promise;
     await handle.signal(pauseSignal);
     await handle.signal(resumeSignal, {});
@@ -187,7 +194,7 @@ test('a shard is tried again until it works', async () => {
 test('cancelling stops the shards in work and merges nothing', async () => {
   const training = new MemoryTraining();
   training.atWork = () => training.untilCancelled();
-  const failure = await withTraining(server, bundle, training, async (handle) => {
+  const failure = await withTraining(serving(), training, async (handle) => {
     await until('both shards are at work', () => training.called('train').length === 2);
     await handle.cancel();
     return handle.result().catch((error: unknown) => rootFailure(error));
@@ -206,7 +213,7 @@ test('a long run continues as new between pieces and between rounds, and does no
       steps: 10 * rounds,
       features: [feature('train', 40), feature('validation', 3)],
     });
-    const executions = await withTraining(tight, bundle, training, async (handle) => {
+    const executions = await withTraining(serving(tight), training, async (handle) => {
       expect(await handle.result()).toMatchObject({ rounds, bestRound: rounds });
       let count = 0;
       for await (const _ of tight.client.workflow.list({ query: `WorkflowId = "${handle.workflowId}"` }))

@@ -29,7 +29,9 @@ class ThreadedInference implements InferenceService {
   private readonly device: DeviceOptions;
   private readonly thread: Worker;
   private readonly pending = new Map<number, PromiseWithResolvers<unknown>>();
-  private readonly taggers = new SharedSessions<{ batchSize: number }>((key) => this.call('closeTagger', { key }));
+  private readonly taggers = new SharedSessions<{ batchSize: number }>((key) =>
+    this.call('closeTagger', { key }),
+  );
   private serial = 0;
   private readonly loss = new AbortController();
   private stopping = false;

@@ -1,12 +1,15 @@
 /** What the inference thread does for training. */
-import type { TrainerSetup } from '../../activities/train/dependencies.ts';
+import type { TrainerBatch, TrainerSetup } from '../../activities/train/dependencies.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import type { DeviceOptions } from '../../model/onnx/session.ts';
 import { createActivationEncoder, type ActivationEncoder } from '../../model/train/activations.ts';
 import type { AdamWSettings, TrainingState } from '../../model/train/adamw.ts';
-import { createRankingObjective, type RankingBatch } from '../../model/train/rankingObjective.ts';
+import type { Objective } from '../../model/train/objective.ts';
+import { createRankingObjective } from '../../model/train/rankingObjective.ts';
 import { createScorer, type Scorer } from '../../model/train/scorer.ts';
 import { createTrainer, type Trainer } from '../../model/train/trainer.ts';
+import { createContrastiveObjective } from '../../model/pretrain/contrastiveObjective.ts';
+import { clipParameterShapes } from '../../model/pretrain/shapes.ts';
 import { HEAD_PREFIX } from '../../model/head/shape.ts';
 import type { TrainingCalls } from './trainingProtocol.ts';
 
@@ -27,7 +30,7 @@ export function trainingHandlers(
 ): { handlers: Handlers; release: () => Promise<void> } {
   const imagesPerRun = batchSize ?? (device.provider === 'cpu' ? CPU_BATCH : GPU_BATCH);
   const encoders = new Map<string, ActivationEncoder>();
-  const trainers = new Map<string, Trainer<RankingBatch>>();
+  const trainers = new Map<string, Trainer<TrainerBatch>>();
   const trainings = new Map<number, { key: string; state: TrainingState }>();
   const scorers = new Map<number, Scorer>();
   const handlers: Handlers = {
@@ -39,8 +42,7 @@ export function trainingHandlers(
     closeEncoder: ({ key }) => close(encoders, key),
 
     async openTrainer({ key, setup }) {
-      const { parameters } = setup.ranking;
-      const objective = await createRankingObjective(setup.ranking, device);
+      const { objective, parameters } = await objectiveOf(setup, device);
       trainers.set(key, await createTrainer(objective, parameters, optimiserOf(setup), device));
       return undefined;
     },
@@ -55,6 +57,10 @@ export function trainingHandlers(
       const next = await trainers.get(key)!.step(state, batch, rates);
       trainings.set(training, { key, state: next.state });
       return next.losses;
+    },
+    measureTraining({ training, batch }) {
+      const { key, state } = trainings.get(training)!;
+      return trainers.get(key)!.losses(state, batch);
     },
     readTraining: ({ training }) => Promise.resolve(trainings.get(training)!.state),
     endTraining({ training }) {
@@ -79,13 +85,27 @@ export function trainingHandlers(
   };
 }
 
-async function close<Key>(
-  open: Map<Key, { release(): Promise<void> }>,
-  key: Key,
-): Promise<undefined> {
+async function close<Key>(open: Map<Key, { release(): Promise<void> }>, key: Key): Promise<undefined> {
   const resource = open.get(key);
   open.delete(key);
   await resource?.release();
+}
+
+/** What a setup says is minimised, and the shapes of its parameters. */
+async function objectiveOf(
+  setup: TrainerSetup,
+  device: DeviceOptions,
+): Promise<{
+  objective: Objective<TrainerBatch>;
+  parameters: ReadonlyMap<string, { shape: readonly number[] }>;
+}> {
+  // A trainer is only given batches of the kind that it was set up for.
+  if (setup.kind === 'contrastive') {
+    const objective = createContrastiveObjective(setup.options, device) as Objective<TrainerBatch>;
+    return { objective, parameters: clipParameterShapes(setup.options.config) };
+  }
+  const objective = (await createRankingObjective(setup.options, device)) as Objective<TrainerBatch>;
+  return { objective, parameters: setup.options.parameters };
 }
 
 /** Rates go by group: `head`, and `encoder` for everything else. */

@@ -1,9 +1,8 @@
 /** Messages about training between a process and its inference thread. */
-import type { TrainerSetup } from '../../activities/train/dependencies.ts';
+import type { TrainerBatch, TrainerSetup } from '../../activities/train/dependencies.ts';
 import type { ActivationValues } from '../../model/train/activations.ts';
 import type { TrainingState } from '../../model/train/adamw.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
-import type { RankingBatch } from '../../model/train/rankingObjective.ts';
 import type { ScorerOptions } from '../../model/train/scorer.ts';
 
 export interface TrainingCalls {
@@ -18,7 +17,11 @@ export interface TrainingCalls {
   /** A training on an open trainer; the number names it. */
   startTraining: { parameters: { training: number; key: string; state: TrainingState }; result: undefined };
   stepTraining: {
-    parameters: { training: number; batch: RankingBatch; rates: Readonly<Record<string, number>> };
+    parameters: { training: number; batch: TrainerBatch; rates: Readonly<Record<string, number>> };
+    result: Record<string, number>;
+  };
+  measureTraining: {
+    parameters: { training: number; batch: TrainerBatch };
     result: Record<string, number>;
   };
   readTraining: { parameters: { training: number }; result: TrainingState };

@@ -1,6 +1,7 @@
 import type {
   SharedEncoder,
   SharedScorer,
+  TrainerBatch,
   Training,
   TrainingDevice,
 } from '../../activities/train/dependencies.ts';
@@ -51,11 +52,8 @@ export class ThreadedTraining implements TrainingDevice {
     const training = this.serial++;
     await this.call('startTraining', { training, key, state });
     return {
-      step: (batch, rates) =>
-        this.call('stepTraining', { training, batch, rates }, [
-          batch.hidden.buffer as ArrayBuffer,
-          batch.global.buffer as ArrayBuffer,
-        ]),
+      step: (batch, rates) => this.call('stepTraining', { training, batch, rates }, buffersOf(batch)),
+      losses: (batch) => this.call('measureTraining', { training, batch }, buffersOf(batch)),
       state: () => this.call('readTraining', { training }),
       release: async () => {
         await this.call('endTraining', { training });
@@ -74,3 +72,9 @@ export class ThreadedTraining implements TrainingDevice {
     };
   }
 }
+
+/** The large arrays of a batch. */
+const buffersOf = (batch: TrainerBatch): ArrayBuffer[] =>
+  Object.values(batch)
+    .filter((value) => ArrayBuffer.isView(value))
+    .map(({ buffer }) => buffer as ArrayBuffer);

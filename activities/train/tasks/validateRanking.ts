@@ -1,8 +1,8 @@
-import type { SnapshotRow } from '../../data/dataset/snapshotRow.ts';
-import { evaluate } from '../../model/metrics.ts';
-import type { Validation } from '../../workflows/trainTypes.ts';
-import type { ActivationSource } from './activationSource.ts';
-import type { SharedScorer } from './dependencies.ts';
+import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
+import { evaluate } from '../../../model/metrics.ts';
+import type { Validation } from '../../../workflows/trainTypes.ts';
+import type { ActivationSource } from '../features/activationSource.ts';
+import type { SharedScorer } from '../dependencies.ts';
 
 /** Values of K for F1@K. */
 const TOP_K = [3, 5];

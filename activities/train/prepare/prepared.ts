@@ -1,10 +1,11 @@
 /** What preparing a training decides, in the run's folder. */
 import { z } from 'zod';
-import { Failure, isFailure } from '../../data/failure.ts';
-import { readJson } from '../../data/run/plan.ts';
-import { PREPARED } from '../../data/run/trainLayout.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { headSettingsSchema } from '../../model/clip/config.ts';
+import { Failure, isFailure } from '../../../data/failure.ts';
+import { readJson } from '../../../data/run/plan.ts';
+import { PREPARED } from '../../../data/run/trainLayout.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { headSettingsSchema } from '../../../model/clip/config.ts';
+import type { TrainPlan } from '../../../workflows/trainTypes.ts';
 
 const planSchema = z.object({
   images: z.int(),
@@ -38,16 +39,22 @@ const rankingSchema = z.object({
   pieceImages: z.int(),
 });
 
+const contrastiveSchema = z.object({
+  /** Tokens of the longest caption and of the longest mention, start and end included. */
+  captionTokens: z.int(),
+  mentionTokens: z.int(),
+});
+
 const preparedSchema = z.object({
   version: z.literal(1),
   /** Hash of the model folder that training starts from. */
   model: z.string(),
   fingerprint: z.record(z.string(), z.string()),
   plan: planSchema,
-  /** Absent in a pre-training. */
+  /** Of a training. */
   ranking: rankingSchema.optional(),
-  /** Longest caption or mention in tokens; only in a pre-training. */
-  textTokens: z.int().optional(),
+  /** Of a pre-training. */
+  contrastive: contrastiveSchema.optional(),
 });
 
 export type Prepared = z.infer<typeof preparedSchema>;
@@ -69,4 +76,18 @@ export async function requirePrepared(output: ObjectStore): Promise<Prepared> {
   if (prepared) return prepared;
   const subject = output.describeKey(PREPARED);
   throw new Failure('Run.Incomplete', `${subject} is not there yet.`, { subject });
+}
+
+/** Puts the plan where there is none; returns the one that counts. */
+export async function commitPlan(output: ObjectStore, prepared: Prepared): Promise<TrainPlan> {
+  try {
+    await output.put(PREPARED, JSON.stringify(prepared, null, 1), {
+      ifNoneMatch: '*',
+      contentType: 'application/json',
+    });
+    return prepared.plan;
+  } catch (error) {
+    if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
+    return (await readPrepared(output))!.plan;
+  }
 }

@@ -1,22 +1,18 @@
-import type { TrainSettings } from '../../data/config/trainSchema.ts';
-import { readSnapshotRows } from '../../data/dataset/snapshot.ts';
-import { PREPARED_TEXT, snapshotFolder, type SnapshotName } from '../../data/run/trainLayout.ts';
-import { decodeSafetensors, readFloats } from '../../data/safetensors.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import type { IndexedEdge } from '../../data/subgraph.ts';
-import type { ModelFolder } from '../../model/modelFolder.ts';
-import { activationShape, type ActivationShape } from '../../model/train/activations.ts';
-import { rateShare } from '../../model/train/schedule.ts';
-import type { Parameters } from '../../model/train/parameters.ts';
-import {
-  computedActivations,
-  keptActivations,
-  type ActivationSource,
-} from './activationSource.ts';
-import type { SharedEncoder, TrainingDevice } from './dependencies.ts';
-import type { ImageLoader } from './imageLoader.ts';
-import type { Prepared, PreparedRanking } from './prepared.ts';
-import { readMerged } from './roundStates.ts';
+import type { TrainSettings } from '../../../data/config/trainSchema.ts';
+import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
+import { PREPARED_TEXT, snapshotFolder, type SnapshotName } from '../../../data/run/trainLayout.ts';
+import { decodeSafetensors, readFloats } from '../../../data/safetensors.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import type { IndexedEdge } from '../../../data/subgraph.ts';
+import type { ModelFolder } from '../../../model/modelFolder.ts';
+import { activationShape } from '../../../model/train/activations.ts';
+import { rateShare } from '../../../model/train/schedule.ts';
+import type { Parameters } from '../../../model/train/parameters.ts';
+import { computedActivations, keptActivations, type ActivationSource } from '../features/activationSource.ts';
+import type { SharedEncoder, TrainingDevice } from '../dependencies.ts';
+import type { ImageLoader } from '../features/imageLoader.ts';
+import type { Prepared, PreparedRanking } from '../prepare/prepared.ts';
+import { readMerged } from '../rounds/roundStates.ts';
 import type { TrainingTask } from './trainingTask.ts';
 import { validateRanking } from './validateRanking.ts';
 
@@ -32,14 +28,7 @@ export interface RankingTaskOptions {
 }
 
 /** Training of encoder and head on labelled images. */
-export interface RankingTask extends TrainingTask {
-  /** The frozen encoder's activations, computed. */
-  computed(): Promise<ActivationSource>;
-  /** How a snapshot's activations are cut into pieces. */
-  features(snapshot: SnapshotName): { images: number; pieceImages: number; shape: ActivationShape };
-}
-
-export async function openRankingTask(options: RankingTaskOptions): Promise<RankingTask> {
+export async function openRankingTask(options: RankingTaskOptions): Promise<TrainingTask> {
   const { output, settings, prepared, model, device } = options;
   const ranking = prepared.ranking!;
   const { plan } = prepared;
@@ -60,7 +49,8 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Rank
   return {
     key: `${output.uri} ${prepared.model}`,
     setup: {
-      ranking: {
+      kind: 'ranking',
+      options: {
         ...common,
         parameters: shapes,
         text: rowsOf(text, d, ranking.seen),
@@ -117,11 +107,12 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Rank
         signal,
       });
     },
-    computed: () => sources.computed(),
-    features: (snapshot) => ({
+    features: async (snapshot) => ({
+      snapshot,
       images: snapshot === 'train' ? plan.images : plan.validationImages,
       pieceImages: ranking.pieceImages,
       shape: activationShape(model),
+      source: await sources.computed(),
     }),
     close: () => sources.close(),
   };
@@ -173,7 +164,12 @@ class ActivationSources {
   }
 }
 
-const indexedEdge = ([source, target, relation, strength]: PreparedRanking['edges'][number]): IndexedEdge => ({
+const indexedEdge = ([
+  source,
+  target,
+  relation,
+  strength,
+]: PreparedRanking['edges'][number]): IndexedEdge => ({
   source,
   target,
   relation,
@@ -196,4 +192,3 @@ function rowsOf(matrix: Float32Array, d: number, rows: readonly number[]): Float
 
 const shapeOf = ({ layers, heads, hidden }: NonNullable<PreparedRanking['headShape']>) =>
   hidden === undefined ? { layers, heads } : { layers, heads, hidden };
-

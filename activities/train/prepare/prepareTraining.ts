@@ -1,34 +1,32 @@
 import { createHash } from 'node:crypto';
-import { isSeen } from '../../data/categories.ts';
-import { readSnapshotIndex, type SnapshotIndex } from '../../data/dataset/snapshot.ts';
-import { Failure, isFailure } from '../../data/failure.ts';
-import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
-import type { TrainSettings } from '../../data/config/trainSchema.ts';
-import type { TrainRecord } from '../../data/run/record.ts';
+import { isSeen } from '../../../data/categories.ts';
+import type { SnapshotIndex } from '../../../data/dataset/snapshot.ts';
+import { Failure } from '../../../data/failure.ts';
+import { DEFAULT_IMAGE_LIMITS } from '../../../data/images/limits.ts';
+import type { TrainSettings } from '../../../data/config/trainSchema.ts';
+import type { TrainRecord } from '../../../data/run/record.ts';
 import {
-  PREPARED,
   PREPARED_GRAPH,
   PREPARED_TEXT,
-  snapshotFolder,
   SNAPSHOTS,
   START,
   type SnapshotName,
-} from '../../data/run/trainLayout.ts';
-import { encodeSafetensors, readFloats } from '../../data/safetensors.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { subgraph } from '../../data/subgraph.ts';
-import { initialHead } from '../../model/head/initialise.ts';
-import type { HeadShape } from '../../model/head/head.ts';
-import type { ModelFolder } from '../../model/modelFolder.ts';
-import { activationBytes, activationShape } from '../../model/train/activations.ts';
-import { stepsPerEpoch } from '../../model/train/dataOrder.ts';
-import { encoderParameters, type Parameters } from '../../model/train/parameters.ts';
-import { microBatchFor } from '../../model/train/stepMemory.ts';
-import type { TrainPlan } from '../../workflows/trainTypes.ts';
-import { categoryGraph, readCategories, seenCategories } from '../prepare.ts';
-import type { TrainingDevice } from './dependencies.ts';
-import { readPrepared, type Prepared, type PreparedRanking } from './prepared.ts';
-import { encodeMerged } from './roundStates.ts';
+} from '../../../data/run/trainLayout.ts';
+import { encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { subgraph } from '../../../data/subgraph.ts';
+import { initialHead } from '../../../model/head/initialise.ts';
+import type { HeadShape } from '../../../model/head/head.ts';
+import type { ModelFolder } from '../../../model/modelFolder.ts';
+import { activationBytes, activationShape } from '../../../model/train/activations.ts';
+import { encoderParameters, type Parameters } from '../../../model/train/parameters.ts';
+import { microBatchFor } from '../../../model/train/stepMemory.ts';
+import type { TrainPlan } from '../../../workflows/trainTypes.ts';
+import { categoryGraph, readCategories, seenCategories } from '../../prepare.ts';
+import type { TrainingDevice } from '../dependencies.ts';
+import { commitPlan, readPrepared, type Prepared, type PreparedRanking } from './prepared.ts';
+import { requireSnapshots, roundsOf } from './roundsOf.ts';
+import { encodeMerged } from '../rounds/roundStates.ts';
 
 /** Changes whenever the meaning of kept features does. */
 const FEATURES_VERSION = 1;
@@ -98,59 +96,6 @@ export async function prepareTraining(options: PrepareOptions): Promise<TrainPla
     },
   };
   return commitPlan(output, prepared);
-}
-
-/** Puts the plan where there is none; returns the one that counts. */
-export async function commitPlan(output: ObjectStore, prepared: Prepared): Promise<TrainPlan> {
-  try {
-    await output.put(PREPARED, JSON.stringify(prepared, null, 1), {
-      ifNoneMatch: '*',
-      contentType: 'application/json',
-    });
-    return prepared.plan;
-  } catch (error) {
-    if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
-    return (await readPrepared(output))!.plan;
-  }
-}
-
-/** Both snapshots. Throws `Run.Incomplete` where they are not there. */
-export async function requireSnapshots(output: ObjectStore): Promise<Record<SnapshotName, SnapshotIndex>> {
-  const [train, validation] = await Promise.all(
-    SNAPSHOTS.map((name) => readSnapshotIndex(output, snapshotFolder(name))),
-  );
-  if (train && validation) return { train, validation };
-  throw new Failure('Run.Incomplete', `${output.uri} has no snapshot yet.`, { subject: output.uri });
-}
-
-type RoundSettings = Pick<
-  TrainSettings,
-  'batchSize' | 'epochs' | 'seed' | 'shards' | 'localSteps' | 'validateEvery' | 'patience' | 'validationLimit'
->;
-
-/** Rounds and steps that a data set of this size gives. */
-export function roundsOf(
-  settings: RoundSettings,
-  { train, validation }: Record<SnapshotName, SnapshotIndex>,
-): Omit<TrainPlan, 'features'> {
-  const { batchSize, epochs, seed, shards, localSteps, validateEvery, patience, validationLimit } = settings;
-  if (train.images < shards)
-    throw new Failure('Dataset.TooSmall', `${train.images} images do not make ${shards} shards.`, {
-      retryable: false,
-      hint: 'Lower `shards` in the `train` section, or --shards.',
-    });
-  const steps = epochs * stepsPerEpoch({ images: train.images, shards, batchSize, seed });
-  return {
-    images: train.images,
-    validationImages: Math.min(validation.images, validationLimit),
-    shards,
-    rounds: Math.ceil(steps / localSteps),
-    steps,
-    localSteps,
-    batchSize,
-    validateEvery,
-    patience: patience ?? null,
-  };
 }
 
 /** Snapshots whose activations are kept: by configuration, or where they are small enough. */
@@ -256,12 +201,19 @@ function refuseHeads(model: ModelFolder, { ist, heads, trainedBlocks }: TrainSet
   const d = model.config.projection_dim;
   const blocks = model.config.vision_config.num_hidden_layers;
   if (ist && d % heads !== 0)
-    throw new Failure('Train.Settings', `heads is ${heads}, which does not divide the joint dimension ${d}.`, {
-      retryable: false,
-    });
+    throw new Failure(
+      'Train.Settings',
+      `heads is ${heads}, which does not divide the joint dimension ${d}.`,
+      {
+        retryable: false,
+      },
+    );
   if (trainedBlocks > blocks)
-    throw new Failure('Train.Settings', `trainedBlocks is ${trainedBlocks}; the encoder has ${blocks} blocks.`, {
-      retryable: false,
-    });
+    throw new Failure(
+      'Train.Settings',
+      `trainedBlocks is ${trainedBlocks}; the encoder has ${blocks} blocks.`,
+      {
+        retryable: false,
+      },
+    );
 }
-

@@ -1,7 +1,7 @@
-import { readJson } from '../../data/run/plan.ts';
-import { mergeReceiptKey, ROUNDS, roundOfKey, validationKey } from '../../data/run/trainLayout.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import type { TrainState, Validation } from '../../workflows/trainTypes.ts';
+import { readJson } from '../../../data/run/plan.ts';
+import { mergeReceiptKey, ROUNDS, roundOfKey, validationKey } from '../../../data/run/trainLayout.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import type { TrainState, Validation } from '../../../workflows/trainTypes.ts';
 import { readMergeReceipt } from './roundStates.ts';
 
 /** What a training's folder says of its rounds: those that are merged, without a gap, and all validations. */
@@ -20,6 +20,7 @@ export async function readTrainState(output: ObjectStore): Promise<TrainState> {
     rounds.push({ round, loss, images, seconds });
   }
   const validations: Validation[] = [];
-  for (const round of validated) validations.push((await readJson(output, validationKey(round))) as Validation);
+  for (const round of validated)
+    validations.push((await readJson(output, validationKey(round))) as Validation);
   return { rounds, validations };
 }

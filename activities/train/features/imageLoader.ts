@@ -1,8 +1,8 @@
 import pMap from 'p-map';
-import { splitObjectUri } from '../../data/dataset/objectUri.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { imageFailure } from '../imageFailure.ts';
-import type { Decoder } from '../tag/dependencies.ts';
+import { splitObjectUri } from '../../../data/dataset/objectUri.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { imageFailure } from '../../imageFailure.ts';
+import type { Decoder } from '../../tag/dependencies.ts';
 
 /** An image that could not be had. */
 export interface FailedImage {

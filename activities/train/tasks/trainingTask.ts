@@ -1,9 +1,11 @@
-import type { SnapshotRow } from '../../data/dataset/snapshotRow.ts';
-import type { Parameters } from '../../model/train/parameters.ts';
-import type { DataOrder } from '../../model/train/dataOrder.ts';
-import type { Validation } from '../../workflows/trainTypes.ts';
-import type { TrainerBatch, TrainerSetup } from './dependencies.ts';
-import type { FailedImage } from './imageLoader.ts';
+import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
+import type { SnapshotName } from '../../../data/run/trainLayout.ts';
+import type { Parameters } from '../../../model/train/parameters.ts';
+import type { DataOrder } from '../../../model/train/dataOrder.ts';
+import type { Validation } from '../../../workflows/trainTypes.ts';
+import type { TrainerBatch, TrainerSetup } from '../dependencies.ts';
+import type { PieceOptions } from '../features/extractFeatures.ts';
+import type { FailedImage } from '../features/imageLoader.ts';
 
 /** A batch as the trainer takes it. */
 export interface LoadedBatch {
@@ -45,6 +47,10 @@ export interface TrainingTask {
     report: (images: number) => void,
     signal: AbortSignal,
   ): Promise<Omit<Validation, 'round'>>;
+  /** How activations of a snapshot are made and cut into pieces; absent where there are none to keep. */
+  features?(
+    snapshot: SnapshotName,
+  ): Promise<Pick<PieceOptions, 'snapshot' | 'images' | 'pieceImages' | 'shape' | 'source'>>;
   /** Lets go of what is open. */
   close(): Promise<void>;
 }

@@ -1,10 +1,10 @@
-import { Failure } from '../../data/failure.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { initialState, type TrainingState } from '../../model/train/adamw.ts';
-import { batchRows, shardSlice } from '../../model/train/dataOrder.ts';
-import type { TrainShardProgress } from '../../workflows/trainTypes.ts';
-import type { TrainingDevice } from './dependencies.ts';
-import type { FailedImage } from './imageLoader.ts';
+import { Failure } from '../../../data/failure.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { initialState, type TrainingState } from '../../../model/train/adamw.ts';
+import { batchRows, shardSlice } from '../../../model/train/dataOrder.ts';
+import type { TrainShardProgress } from '../../../workflows/trainTypes.ts';
+import type { TrainingDevice } from '../dependencies.ts';
+import type { FailedImage } from '../features/imageLoader.ts';
 import {
   commitShardState,
   readMerged,
@@ -12,7 +12,7 @@ import {
   readShardState,
   type ShardReceipt,
 } from './roundStates.ts';
-import type { LoadedBatch, TrainingTask } from './trainingTask.ts';
+import type { LoadedBatch, TrainingTask } from '../tasks/trainingTask.ts';
 
 export interface ShardRoundOptions {
   output: ObjectStore;

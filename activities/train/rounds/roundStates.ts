@@ -3,19 +3,19 @@
  * condition that there is none, says which one counts.
  */
 import { z } from 'zod';
-import { isFailure } from '../../data/failure.ts';
-import { readJson } from '../../data/run/plan.ts';
+import { isFailure } from '../../../data/failure.ts';
+import { readJson } from '../../../data/run/plan.ts';
 import {
   mergedStateKey,
   mergeReceiptKey,
   shardReceiptKey,
   shardStateKey,
   START,
-} from '../../data/run/trainLayout.ts';
-import { decodeSafetensors, encodeSafetensors, readFloats } from '../../data/safetensors.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import type { TrainingState } from '../../model/train/adamw.ts';
-import type { Parameters } from '../../model/train/parameters.ts';
+} from '../../../data/run/trainLayout.ts';
+import { decodeSafetensors, encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import type { TrainingState } from '../../../model/train/adamw.ts';
+import type { Parameters } from '../../../model/train/parameters.ts';
 
 const shardReceiptSchema = z.object({
   /** Key of the state. */

@@ -1,13 +1,13 @@
-import { readSnapshotRows } from '../../data/dataset/snapshot.ts';
+import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
 import {
   featuresPieceKey,
   featuresReceiptKey,
   snapshotFolder,
   type SnapshotName,
-} from '../../data/run/trainLayout.ts';
-import { encodeSafetensors, tensorPlaces } from '../../data/safetensors.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import type { ActivationShape } from '../../model/train/activations.ts';
+} from '../../../data/run/trainLayout.ts';
+import { encodeSafetensors, tensorPlaces } from '../../../data/safetensors.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import type { ActivationShape } from '../../../model/train/activations.ts';
 import { emptyActivations, type ActivationSource } from './activationSource.ts';
 import { readFeaturesReceipt, type FeaturesReceipt } from './featuresReceipt.ts';
 
