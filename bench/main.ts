@@ -4,6 +4,8 @@ const BENCHES = {
   memory: 'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]',
   train:
     'time of a training step beside PyTorch [--only TEXT] [--rounds N] [--threads N] [--python PATH] [--no-torch]',
+  world:
+    'what training gains on the bundled world [--world DIR] [--seeds N] [--shards 1,2] [--config FILE] [--held-back QUARTER] [--work DIR] [--json FILE]',
   decode: 'what decoding in child processes costs: FOLDER [--images N] [--size S] [--rounds N]',
 };
 
@@ -17,6 +19,9 @@ switch (name) {
     break;
   case 'train':
     await import('./train/main.ts');
+    break;
+  case 'world':
+    await import('./world.ts');
     break;
   case 'decode':
     await import('./decode.ts');

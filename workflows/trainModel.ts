@@ -1,4 +1,6 @@
 import {
+  ActivityFailure,
+  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -74,6 +76,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
       carried: { pieces: progress.piecesDone, pausing: progress.pausing },
     });
   if (progress.piecesDone < pieces.length) await continueHere();
+  for (const features of plan.features) await store.indexFeatures({ output, ...features });
 
   const state = await store.readTrainState({ output });
   const validations = [...state.validations];
@@ -121,7 +124,17 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     const round = progress.round + 1;
     const startedMs = Date.now();
     Object.assign(progress, { roundStartedMs: startedMs, roundSteps: 0, roundImages: 0 });
-    await trainRound(round);
+    try {
+      await trainRound(round);
+    } catch (error) {
+      if (isDivergence(error))
+        await device.keepCheckpoint({
+          output,
+          best: chosenRound(validations, progress.round),
+          round: progress.round,
+        });
+      throw error;
+    }
     const merged = await store.mergeRound({ output, round });
     const mergedMs = Date.now();
     Object.assign(progress, { roundStartedMs: null, roundSteps: 0, roundImages: 0 });
@@ -145,6 +158,12 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
   progress.stage = 'done';
   return result;
 }
+
+/** Whether a shard's loss was not a number. */
+const isDivergence = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.type === 'Train.NotFinite';
 
 const NOTHING_DONE: TrainProgress = {
   stage: 'snapshot',

@@ -92,6 +92,8 @@ export interface TrainResult {
 /** Activities of a training that need only the object stores. On the `orchestrate` queue. */
 export interface TrainStoreActivities {
   snapshotDataset(run: TrainRun): Promise<{ images: number; validationImages: number }>;
+  /** Writes the index of a snapshot's features, when all pieces are whole. */
+  indexFeatures(run: TrainRun & TrainPlan['features'][number]): Promise<void>;
   readTrainState(run: TrainRun): Promise<TrainState>;
   mergeRound(run: TrainRun & { round: number }): Promise<RoundResult>;
   /**
@@ -109,6 +111,8 @@ export interface TrainActivities {
   ): Promise<{ images: number; failed: number }>;
   trainShard(run: TrainRun & { round: number; shard: number }): Promise<ShardResult>;
   validateRound(run: TrainRun & { round: number }): Promise<Validation>;
+  /** Writes what {@link finishTraining} would into a folder of its own, for a training that cannot go on. */
+  keepCheckpoint(run: TrainRun & { best: number; round: number }): Promise<void>;
   /** Writes the model folder with the parameters of round `best`; `round` is the last one. */
   finishTraining(
     run: TrainRun & { best: number; round: number; stoppedEarly: boolean },

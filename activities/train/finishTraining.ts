@@ -2,17 +2,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSeen } from '../../data/categories.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
-import { readJson } from '../../data/run/plan.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
-import { PREPARED_GRAPH, validationKey } from '../../data/run/trainLayout.ts';
+import { PREPARED_GRAPH } from '../../data/run/trainLayout.ts';
 import { encodeSafetensors, readBytes, type WritableTensor } from '../../data/safetensors.ts';
-import { isFailure } from '../../data/failure.ts';
 import { toHalves } from '../../data/half.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { HEAD_PREFIX } from '../../model/head/shape.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
-import type { TrainResult, Validation } from '../../workflows/trainTypes.ts';
+import type { TrainResult } from '../../workflows/trainTypes.ts';
 import { readCategories } from '../prepare.ts';
 import { modelCard } from './modelCard.ts';
 import { requirePrepared } from './prepare/prepared.ts';
@@ -30,9 +28,10 @@ const INHERITED = [
   'prompts.json',
 ];
 
-export interface FinishOptions {
+export interface ModelOptions {
   output: ObjectStore;
   record: TrainRecord;
+  /** The model that training started from. */
   model: ModelFolder;
   /** The round whose parameters the model gets, and the last one. */
   best: number;
@@ -40,25 +39,36 @@ export interface FinishOptions {
   stoppedEarly: boolean;
 }
 
+/** Makes the run's folder a model folder, then writes the manifest and `_SUCCESS`. */
+export async function finishTraining(options: ModelOptions): Promise<TrainResult> {
+  const { output, record } = options;
+  const result = await writeModel(options, '');
+  await putJson(output, MANIFEST, { run: record.id, spec: record.spec, result });
+  await output.put(SUCCESS, '');
+  return result;
+}
+
 /**
- * Makes the run's folder a model folder: weights first, configuration after, then the manifest and `_SUCCESS`. The bytes
+ * Writes a model folder below `prefix`: weights first, the configuration, without which it is no model, last. The bytes
  * of weights and configuration depend on the run alone, so that attempts that overlap write the same.
  */
-export async function finishTraining(options: FinishOptions): Promise<TrainResult> {
+export async function writeModel(options: ModelOptions, prefix: string): Promise<TrainResult> {
   const { output, record, model, best, round, stoppedEarly } = options;
   const { parameters } = await readMerged(output, best);
-  await output.put('model.safetensors', encodeWeights(model, parameters, record.spec.settings.precision));
+  const { precision } = record.spec.settings;
+  await output.put(`${prefix}model.safetensors`, encodeWeights(model, parameters, precision));
   for (const name of INHERITED) {
     const file = join(model.dir, name);
-    if (existsSync(file)) await output.put(name, readFileSync(file));
+    if (existsSync(file)) await output.put(prefix + name, readFileSync(file));
   }
   const { rounds, validations } = await readTrainState(output);
+  const validationOf = (wanted: number) => validations.find((known) => known.round === wanted) ?? null;
   const result: TrainResult = {
     rounds: round,
     stoppedEarly,
     bestRound: best,
-    start: validations.find((validation) => validation.round === 0) ?? null,
-    best: await validationOf(output, best),
+    start: validationOf(0),
+    best: validationOf(best),
     loss: rounds.at(-1)?.loss ?? 0,
     images: rounds.reduce((sum, { images }) => sum + images, 0),
   };
@@ -67,17 +77,16 @@ export async function finishTraining(options: FinishOptions): Promise<TrainResul
   const categories = record.kind === 'train' ? await readCategories(output) : [];
   if (ranking) {
     config['c2srt'] = ranking.head;
-    await putJson(output, 'categories.json', categories.filter(isSeen).map(withoutSplit));
-    await output.put('graph.json', (await output.get(PREPARED_GRAPH)).body, {
+    await putJson(output, `${prefix}categories.json`, categories.filter(isSeen).map(withoutSplit));
+    await output.put(`${prefix}graph.json`, (await output.get(PREPARED_GRAPH)).body, {
       contentType: 'application/json',
     });
   }
-  await putJson(output, 'metrics.json', { ...result, history: { rounds, validations } });
-  await output.put('MODEL_CARD.md', modelCard(record, result, categories), { contentType: 'text/markdown' });
-  // What makes the folder a model.
-  await putJson(output, 'config.json', config);
-  await putJson(output, MANIFEST, { run: record.id, spec: record.spec, result });
-  await output.put(SUCCESS, '');
+  await putJson(output, `${prefix}metrics.json`, { ...result, history: { rounds, validations } });
+  await output.put(`${prefix}MODEL_CARD.md`, modelCard(record, result, categories), {
+    contentType: 'text/markdown',
+  });
+  await putJson(output, `${prefix}config.json`, config);
   return result;
 }
 
@@ -95,15 +104,6 @@ function encodeWeights(
   for (const [name, { shape, values }] of parameters)
     tensors[name] = { shape, values: precision === 'float16' ? toHalves(values) : values };
   return encodeSafetensors(tensors, { format: 'pt' });
-}
-
-async function validationOf(output: ObjectStore, round: number): Promise<Validation | null> {
-  try {
-    return (await readJson(output, validationKey(round))) as Validation;
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return null;
-    throw error;
-  }
 }
 
 async function putJson(output: ObjectStore, key: string, value: unknown): Promise<void> {

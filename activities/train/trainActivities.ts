@@ -3,7 +3,7 @@ import { Failure } from '../../data/failure.ts';
 import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { requireTrainRun } from '../../data/run/requireRun.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
-import { validationKey } from '../../data/run/trainLayout.ts';
+import { CHECKPOINT, validationKey } from '../../data/run/trainLayout.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { openModelFolder, type ModelFolder } from '../../model/modelFolder.ts';
 import type {
@@ -15,7 +15,7 @@ import type {
 import { withHeartbeat } from '../activityScope.ts';
 import type { TrainDependencies } from './dependencies.ts';
 import { extractFeatures } from './features/extractFeatures.ts';
-import { finishTraining } from './finishTraining.ts';
+import { finishTraining, writeModel } from './finishTraining.ts';
 import { createImageLoader } from './features/imageLoader.ts';
 import { requirePrepared } from './prepare/prepared.ts';
 import { prepareTraining } from './prepare/prepareTraining.ts';
@@ -90,6 +90,13 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
           contentType: 'application/json',
         });
         return validation;
+      }),
+
+    keepCheckpoint: ({ output: uri, best, round }) =>
+      withHeartbeat(async () => {
+        const output = openStore(uri);
+        const { record, model } = await starting(output);
+        await writeModel({ output, record, model, best, round, stoppedEarly: true }, CHECKPOINT);
       }),
 
     finishTraining: ({ output: uri, best, round, stoppedEarly }) =>

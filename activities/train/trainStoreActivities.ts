@@ -5,6 +5,7 @@ import type { ObjectStore } from '../../data/store/store.ts';
 import type { TrainStoreActivities } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { readCategories } from '../prepare.ts';
+import { indexFeatures } from './features/indexFeatures.ts';
 import { mergeRound, sweepRounds } from './rounds/mergeRound.ts';
 import { requirePrepared } from './prepare/prepared.ts';
 import { readTrainState } from './rounds/trainState.ts';
@@ -37,6 +38,12 @@ export function createTrainStoreActivities({
           signal,
         });
         return { images: train.images, validationImages: held.images };
+      }),
+
+    indexFeatures: ({ output, ...features }) =>
+      withHeartbeat<number, undefined>(async ({ report }) => {
+        await indexFeatures(openStore(output), features, report);
+        return undefined;
       }),
 
     readTrainState: ({ output }) => withHeartbeat(() => readTrainState(openStore(output))),

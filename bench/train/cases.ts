@@ -175,7 +175,6 @@ export function readStepCase(dir: string): LoadedCase {
       text: read('text'),
       edges,
       loss: SETTINGS.loss,
-      precision: 'float32',
     },
     batch: {
       hidden: read('hidden'),

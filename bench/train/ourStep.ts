@@ -38,7 +38,8 @@ async function productLimit(device: DeviceOptions): Promise<number> {
 const [dir, threads] = process.argv.slice(2) as [string, string];
 const device: DeviceOptions = { provider: 'cpu', threads: Number(threads) };
 const limitFlops = await productLimit(device);
-const { step, parameters, options, batch } = readStepCase(dir);
+const loaded = readStepCase(dir);
+const { step, parameters, options, batch } = loaded;
 const { categories: maxCategories, batch: microBatch } = step;
 const objective = await createRankingObjective({ ...options, maxCategories, microBatch }, device);
 const settings = {
@@ -54,7 +55,7 @@ for (let i = 0; i < COMPARED_STEPS; i++) {
   state = next.state;
   losses.push(next.losses['loss']!);
 }
-const contestant: Contestant = { losses, limitFlops, flops: stepFlops(options, step) };
+const contestant: Contestant = { losses, limitFlops, flops: stepFlops(loaded) };
 console.log(JSON.stringify(contestant));
 for await (const line of createInterface({ input: process.stdin })) {
   const timesMs: number[] = [];

@@ -49,7 +49,8 @@ export async function reportRun(folder: string): Promise<boolean> {
   return agrees;
 }
 
-async function readParts(folder: string): Promise<TagRow[]> {
+/** The rows of all parts in a folder. */
+export async function readParts(folder: string): Promise<TagRow[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.parquet')).sort();
   const parts = await Promise.all(
     names.map(async (name) => readTagRows(await readFile(join(folder, name)), join(folder, name))),
@@ -77,7 +78,8 @@ function printAgreement(
   );
 }
 
-function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
+/** Prints columns padded to the widest of their cells. */
+export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
   const lines = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)));
   for (const cells of lines)

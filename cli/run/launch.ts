@@ -33,12 +33,13 @@ export async function launch({
   started,
 }: LaunchOptions): Promise<number> {
   let display: ProgressDisplay<LiveProgress> | undefined;
+  let inHand = '';
   const interrupt = new AbortController();
   const onSignal = (): void => {
     if (interrupt.signal.aborted) return;
     interrupt.abort();
     display?.stop();
-    process.stderr.write('stopping: waiting for the work in hand to be spooled ...\n');
+    process.stderr.write(`stopping${inHand} ...\n`);
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
@@ -56,6 +57,7 @@ export async function launch({
   try {
     const run = await findRun(session);
     const view = VIEWS[run.kind];
+    inHand = `: ${view.inHand}`;
     display = json ? SILENT : view.createDisplay();
     const startedMs = performance.now();
     const report = (outcome: FollowOutcome): number =>

@@ -9,6 +9,9 @@ export const PREPARED = '_prepared.json';
 export const PREPARED_TEXT = '_prepared/text.safetensors';
 export const PREPARED_GRAPH = '_prepared/graph.json';
 
+/** A model folder with the parameters of the best round before training diverged. */
+export const CHECKPOINT = '_checkpoint/';
+
 export const ROUNDS = '_rounds/';
 /** The parameters that training starts from. */
 export const START = '_rounds/start.safetensors';
@@ -17,6 +20,7 @@ export const snapshotFolder = (name: SnapshotName): string => `_snapshot/${name}
 
 /** Activations of a snapshot's images; `hash` names everything that determines them. */
 export const featuresFolder = (hash: string): string => `_artifacts/features-${hash}/`;
+/** Written when all pieces are whole. */
 export const featuresIndexKey = (hash: string): string => `${featuresFolder(hash)}index.json`;
 export const featuresPieceKey = (hash: string, piece: number): string =>
   `${featuresFolder(hash)}piece-${String(piece).padStart(6, '0')}.safetensors`;

@@ -116,7 +116,7 @@ function embedPatches(
   ]);
   const patches = linear(shown ? op.gather(flat, shown.patches, 1) : flat, kernel); // [B, P, width]
   const classToken = op.reshape(weights(`${embeddings}.class_embedding`, [width]), [1, 1, width]);
-  const tokens = op.concat([op.expandLike(classToken, patches, 0, [batch, 1, width]), patches], 1);
+  const tokens = op.concat([op.expandTo(classToken, op.slice(patches, 1, 0, 1)), patches], 1);
   const positions = weights(`${embeddings}.position_embedding.weight`, [side * side + 1, width]);
   return op.add(tokens, shown ? op.gather(positions, shown.positions, 0) : positions);
 }

@@ -33,13 +33,15 @@ export function selectPatches(patches: Tensor, text: Tensor, settings: IsrSettin
   // those more probable, and of those as probable, those with an index no higher.
   const lowest = op.reduceMin(op.where(kept, best.values, 2), -1, true); // [B, n, 1]
   const tied = op.and(kept, op.equal(best.values, lowest));
-  const last = op.reduceMax(op.where(tied, op.cast(best.indices, 'float32'), -1), -1, true); // [B, n, 1]
   const index = graph.constant(
     Float32Array.from({ length: count }, (_, p) => p),
     [count],
   );
+  const last = op.reduceMax(op.where(tied, op.gather(index, best.indices, 0), -1), -1, true); // [B, n, 1]
   const isLowest = op.and(op.equal(probability, lowest), op.lessOrEqual(index, last));
-  return op.stopGradient(op.cast(op.or(op.greater(probability, lowest), isLowest), 'float32'));
+  // Not a cast of indices nor Or, for which WebGPU has no kernel.
+  const others = op.cast(isLowest, 'float32');
+  return op.stopGradient(op.where(op.greater(probability, lowest), 1, others));
 }
 
 /** f_L [B, n, d]: the unit-length mean of the kept patches. keep [B, n, P], patches [B, P, d]. */

@@ -184,7 +184,10 @@ function swapLast(x: Tensor): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   const perm = [...axes.slice(0, -2), x.rank - 1, x.rank - 2];
   const producer = x.graph.producerOf(x);
-  if (producer?.op === 'Transpose' && String(producer.attributes['perm']) === String(perm))
+  if (
+    producer?.op === 'Transpose' &&
+    perm.every((axis, i) => (producer.attributes['perm'] as number[])[i] === axis)
+  )
     return x0(producer);
   return op.transpose(x, perm);
 }

@@ -140,16 +140,13 @@ export class Graph {
     inputs: readonly Tensor[],
     attributes: Attributes,
     results: readonly { dtype: DType; shape: Shape }[],
-    names?: readonly string[],
   ): Tensor[] {
     for (const tensor of inputs) {
       if (tensor.graph !== this)
         throw shapeFailure(`${op} takes ${describe(tensor)}, which is of another graph`);
     }
     const name = this.unique(op);
-    const outputs = results.map(
-      ({ dtype, shape }, i) => new Tensor(this, names?.[i] ?? `${name}:${i}`, dtype, shape),
-    );
+    const outputs = results.map(({ dtype, shape }, i) => new Tensor(this, `${name}:${i}`, dtype, shape));
     const node: Node = { op, name, inputs, outputs, attributes };
     this.nodes.push(node);
     for (const output of outputs) this.producers.set(output, node);
@@ -171,6 +168,17 @@ export class Graph {
     return this.stopped.has(tensor);
   }
 
+  /** The nodes that a result depends on; ONNX Runtime would run the others too. */
+  neededNodes(): Node[] {
+    const needed = new Set<Tensor>(this.outputs.map(({ tensor }) => tensor));
+    const nodes = [...this.nodes].reverse().filter(({ inputs, outputs }) => {
+      if (!outputs.some((output) => needed.has(output))) return false;
+      for (const input of inputs) needed.add(input);
+      return true;
+    });
+    return nodes.reverse();
+  }
+
   /** The graph as the bytes of an ONNX model file, without what no result depends on. */
   encode(): Uint8Array {
     const results = new Map(this.outputs.map(({ name, tensor }) => [tensor, name]));
@@ -188,17 +196,6 @@ export class Graph {
       input: this.inputs.map((tensor) => valueInfo(tensor.name, tensor)),
       output: this.outputs.map(({ name, tensor }) => valueInfo(name, tensor)),
     });
-  }
-
-  /** Nodes that a result depends on: ONNX Runtime would run the others too. */
-  private neededNodes(): Node[] {
-    const needed = new Set<Tensor>(this.outputs.map(({ tensor }) => tensor));
-    const nodes = [...this.nodes].reverse().filter(({ inputs, outputs }) => {
-      if (!outputs.some((output) => needed.has(output))) return false;
-      for (const input of inputs) needed.add(input);
-      return true;
-    });
-    return nodes.reverse();
   }
 
   private unique(prefix: string): string {

@@ -55,7 +55,6 @@ export const greater = binary('Greater', 'bool');
 export const lessOrEqual = binary('LessOrEqual', 'bool');
 export const equal = binary('Equal', 'bool');
 export const and = binary('And');
-export const or = binary('Or');
 
 export const sigmoid = unary('Sigmoid');
 export const erf = unary('Erf');
@@ -209,16 +208,6 @@ export function gather(x: Tensor, indices: Tensor, axis: number): Tensor {
   const at = axisOf(x, axis);
   const shape = [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)];
   return one('Gather', [x, indices], shape, { axis: at });
-}
-
-/** Repeats axes of size 1 to `shape`; a symbolic dimension takes its size from `like`. */
-export function expandLike(x: Tensor, like: Tensor, axis: number, shape: Shape): Tensor {
-  const { graph } = x;
-  const size = graph.node('Shape', [like], { start: axis, end: axis + 1 }, [
-    { dtype: 'int64', shape: [1] },
-  ])[0]!;
-  const rest = shape.slice(1).map((dim) => (typeof dim === 'number' ? dim : 1));
-  return one('Expand', [x, concat([size, graph.integers(rest)], 0)], shape);
 }
 
 /** Repeats axes of size 1, and adds leading ones, so that `x` has the shape of `like`. */

@@ -45,14 +45,16 @@ export interface AdamW {
   release(): Promise<void>;
 }
 
-export async function createAdamW(
-  parameters: ReadonlyMap<string, { shape: readonly number[] }>,
-  settings: AdamWSettings,
-  device: DeviceOptions,
-): Promise<AdamW> {
-  const { beta1, beta2, epsilon, weightDecay, decays, groupOf, clipNorm } = settings;
-  const graph = new Graph('adamw');
-  const groups = [...new Set([...parameters.keys()].map(groupOf))];
+type Shapes = ReadonlyMap<string, { shape: readonly number[] }>;
+
+const groupsOf = (parameters: Shapes, { groupOf }: AdamWSettings): string[] => [
+  ...new Set([...parameters.keys()].map(groupOf)),
+];
+
+/** Appends the update of all parameters. */
+export function buildAdamW(graph: Graph, parameters: Shapes, settings: AdamWSettings): void {
+  const { beta1, beta2, decays, groupOf, clipNorm } = settings;
+  const groups = groupsOf(parameters, settings);
   // With c = 1 - βᵗ of each moment, p' = (1 - rate decay) p - rate (m' / c₁) / (√(v' / c₂) + ε)
   //                                    = kept p - size m' / (√v' + ε √c₂), size = rate √c₂ / c₁: fewer passes over all of them.
   const sizes = new Map(groups.map((group) => [group, graph.input(`size ${group}`, 'float32', [])]));
@@ -83,6 +85,17 @@ export async function createAdamW(
     graph.output(`m' ${name}`, nextM);
     graph.output(`v' ${name}`, nextV);
   }
+}
+
+export async function createAdamW(
+  parameters: Shapes,
+  settings: AdamWSettings,
+  device: DeviceOptions,
+): Promise<AdamW> {
+  const { beta1, beta2, epsilon, weightDecay } = settings;
+  const groups = groupsOf(parameters, settings);
+  const graph = new Graph('adamw');
+  buildAdamW(graph, parameters, settings);
   const session = await createSession(graph.encode(), device);
   return {
     async update(before, gradients, given) {

@@ -34,8 +34,9 @@ export function outerStep(
 function mean(ends: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const merged = new Float32Array(ends[0]!.length);
   for (let i = 0; i < merged.length; i++) {
-    let sum = 0;
-    for (const end of ends) sum += end[i]!;
+    // From the first on, and not from 0, which would lose the sign of a negative zero.
+    let sum = ends[0]![i]!;
+    for (let shard = 1; shard < ends.length; shard++) sum += ends[shard]![i]!;
     merged[i] = sum / ends.length;
   }
   return merged;

@@ -27,60 +27,41 @@ const options = () => ({ cwd: place.dir, env: { TEMPORAL_ADDRESS: temporal.addre
 const run = (...args: string[]): Promise<CliResult> => runCli(args, options());
 const start = (...args: string[]): CliProcess => startCli(args, options());
 
-it.each([
-  [
-    'training',
-    [
-      'train',
-      '--data',
-      'manifest.jsonl',
-      '--categories',
-      'categories.txt',
-      '--out',
-      'model',
-      '--model',
-      TINY_MODEL,
-    ],
-    './model',
-    { kind: 'train', round: 0, stage: 'train' },
-    { rounds: 2 },
-  ],
-  [
-    'tag run',
-    [
-      'tag',
-      'images',
-      '--categories',
-      'categories.txt',
-      '--out',
-      'tags',
-      '--model',
-      TINY_MODEL,
-      '--shard-size',
-      '10',
-    ],
-    './tags',
-    { kind: 'tag', images: 0, planned: 40, stage: 'tag' },
-    { tagged: 40 },
-  ],
-])(
-  'a %s pauses where nothing is lost, says so, and goes on',
-  async (_, command, folder, paused, finished) => {
-    const follower = start(...command);
-    // Before any worker is up, so that the pause is there before the first shard.
+const RUNS = [
+  {
+    folder: './model',
+    command: ['train', '--data', 'manifest.jsonl', '--out', 'model'],
+    paused: { kind: 'train', round: 0, rounds: 2, stage: 'train' },
+    finished: { rounds: 2 },
+  },
+  {
+    folder: './tags',
+    command: ['tag', 'images', '--out', 'tags', '--shard-size', '10'],
+    paused: { kind: 'tag', images: 0, planned: 40, stage: 'tag' },
+    finished: { tagged: 40 },
+  },
+];
+
+it('a training and a tag run pause where nothing is lost, say so, and go on', async () => {
+  const common = ['--categories', 'categories.txt', '--model', TINY_MODEL];
+  const followers = RUNS.map(({ command }) => start(...command, ...common));
+  // Before any worker is up, so that the pauses are there before the first shard.
+  for (const follower of followers)
     await until('the follower says who is missing', () => /no worker polls/.test(follower.output()));
+  for (const { folder } of RUNS) {
     const asked = await run('pause', folder);
     expect(asked, asked.stderr).toMatchObject({ code: 0 });
     expect(asked.stdout).toMatch(/pauses .*`c2srt resume file:.*` goes on/);
-    const worker = start('worker', '--threads', '1');
+  }
+  const worker = start('worker', '--threads', '1');
+  for (const follower of followers) {
     const { code, stderr } = await follower.ended;
     expect(code, stderr).toBe(1);
     expect(stderr).toMatch(/is paused: asked for\.\n`c2srt resume file:\S+` goes on/);
-
-    expect(jsonOf(await run('status', folder, '--json'))).toMatchObject({
-      ...{ state: 'paused', paused: 'asked for' },
-      ...paused,
-    });
+  }
+  for (const { folder, paused, finished } of RUNS) {
+    const status = jsonOf(await run('status', folder, '--json'));
+    expect(status).toMatchObject({ state: 'paused', paused: 'asked for', ...paused });
     const text = await run('status', folder);
     expect(text.stdout).toMatch(/: paused, .*\n.* paused +asked for\n +`c2srt resume file:\S+` goes on/s);
 
@@ -91,8 +72,7 @@ it.each([
       code: 2,
       stderr: expect.stringMatching(/is not at work/) as string,
     });
-    worker.kill('SIGTERM');
-    expect((await worker.ended).code).toBe(0);
-  },
-  240_000,
-);
+  }
+  worker.kill('SIGTERM');
+  expect((await worker.ended).code).toBe(0);
+}, 240_000);

@@ -1,6 +1,6 @@
 /** `c2srt train` from the command line to a model that tags, on the real Temporal server. */
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, runCli, type CliResult } from '../support/cli.ts';
@@ -20,6 +20,9 @@ beforeAll(async () => {
   temporal = await startOrAttachTemporal({ dir: place.path('.c2srt') });
   await writeTrainCorpus(place.dir, IMAGES);
   await writeFile(place.path('c2srt.yaml'), CONFIG);
+  await writeFile(place.path('bad.yaml'), 'train: { epoch: 3 }\n');
+  await writeFile(place.path('heads.yaml'), 'train: { heads: 5 }\n');
+  await run('model', 'import', TINY_MODEL, '--out', 'occupied');
 });
 afterAll(async () => {
   await temporal.stop();
@@ -115,13 +118,9 @@ it.each([
   ['a flag that cannot be', ['--epochs', 'many'], /^--epochs is "many"/],
   ['heads that do not divide', ['--config', 'heads.yaml'], /train\.heads is 5, which does not divide .* 32/],
 ])('%s is said before anything is written', async (_, flags, message) => {
-  await writeFile(place.path('bad.yaml'), 'train: { epoch: 3 }\n');
-  await writeFile(place.path('heads.yaml'), 'train: { heads: 5 }\n');
-  await runCli(['model', 'import', TINY_MODEL, '--out', 'occupied'], { cwd: place.dir });
   const result = await train('nothing', ...flags);
   expect(result).toMatchObject({ code: 2, stdout: '' });
   expect(result.stderr).toMatch(message);
   expect(existsSync(place.path('nothing'))).toBe(false);
   expect(existsSync(place.path('occupied', '_run.json'))).toBe(false);
-  await rm(place.path('occupied'), { recursive: true });
 });

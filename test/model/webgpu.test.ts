@@ -17,3 +17,16 @@ test.skipIf(env === undefined && !process.env['CI'])(
   },
   600_000,
 );
+
+test.skipIf(env === undefined && !process.env['CI'])(
+  'every op of a training step has a WebGPU kernel',
+  async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [resolve('test/model/fallback.ts'), 'webgpu'],
+      { env },
+    );
+    expect(stdout.trim().split('\n')).toHaveLength(4);
+  },
+  120_000,
+);

@@ -89,6 +89,7 @@ export class MemoryTraining {
         if (!state.rounds.some((done) => done.round === round)) state.rounds.push(merged);
         return this.note(`merge ${round}`, merged);
       },
+      indexFeatures: ({ snapshot }) => this.note(`index ${snapshot}`, undefined),
       sweepRounds: ({ round, best }) => {
         calls.push(`sweep ${round} best ${best}`);
         return Promise.resolve();
@@ -112,6 +113,7 @@ export class MemoryTraining {
         state.validations.push(result);
         return this.note(`validate ${round}`, result);
       },
+      keepCheckpoint: ({ best }) => this.note(`keep ${best}`, undefined),
       finishTraining: ({ best, round, stoppedEarly }) =>
         this.note<TrainResult>(`finish ${round} best ${best}${stoppedEarly ? ' early' : ''}`, {
           rounds: round,

@@ -46,13 +46,13 @@ test('rounds: the start is validated first, then each round trained, merged, val
   const training = new MemoryTraining({ validateEvery: 2, shards: 1, features: [feature('train', 2)] });
   const result = await run(training);
   expect(training.calls.filter((call) => !call.startsWith('features'))).toEqual([
-    ...['snapshot', 'prepare', 'state', 'validate 0'],
+    ...['snapshot', 'prepare', 'index train', 'state', 'validate 0'],
     ...['train 1 0', 'merge 1', 'sweep 1 best 0'],
     ...['train 2 0', 'merge 2', 'validate 2', 'sweep 2 best 2'],
     ...['train 3 0', 'merge 3', 'validate 3', 'sweep 3 best 3'],
     'finish 3 best 3',
   ]);
-  expect(training.calls.indexOf('state')).toBe(4);
+  expect(training.calls.indexOf('state')).toBe(5);
   expect(result).toMatchObject({ rounds: 3, bestRound: 3, stoppedEarly: false });
 });
 
@@ -178,7 +178,11 @@ test('a loss that is no number ends the run with its message; what was good is k
   });
   // The other shard was told, and waited for.
   expect(training.cancelled).toBe(1);
-  expect(training.called('merge', 'sweep', 'finish')).toEqual(['merge 1', 'sweep 1 best 1']);
+  expect(training.called('merge', 'sweep', 'keep', 'finish')).toEqual([
+    'merge 1',
+    'sweep 1 best 1',
+    'keep 1',
+  ]);
 });
 
 test('a shard is tried again until it works', async () => {

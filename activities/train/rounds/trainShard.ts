@@ -1,4 +1,5 @@
 import { Failure } from '../../../data/failure.ts';
+import { CHECKPOINT } from '../../../data/run/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { initialState, type TrainingState } from '../../../model/train/adamw.ts';
 import { batchRows, shardSlice } from '../../../model/train/dataOrder.ts';
@@ -68,7 +69,7 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
       // Awaited in the next turn; a failure before that must not count as unhandled.
       next?.catch(() => undefined);
       const losses = await training.step(loaded.batch, task.rates(step)).catch((error: unknown) => {
-        throw located(error, round, shard, output.uri);
+        throw located(error, round, shard, output);
       });
       for (const [name, value] of Object.entries(losses)) sums[name] = (sums[name] ?? 0) + value;
       seen += loaded.images;
@@ -102,12 +103,12 @@ async function startOf(output: ObjectStore, round: number, shard: number): Promi
   return { parameters, m, v, step };
 }
 
-/** Says where in the run a step was that failed. */
-function located(error: unknown, round: number, shard: number, uri: string): unknown {
+/** Says where in the run a step was that failed, and what is kept. */
+function located(error: unknown, round: number, shard: number, output: ObjectStore): unknown {
   if (!(error instanceof Failure) || error.code !== 'Train.NotFinite') return error;
   return new Failure(
     error.code,
-    `${error.message} (Round ${round}, shard ${shard}; the last good checkpoint is that of round ${round - 1} in ${uri}.)`,
+    `${error.message} That is in round ${round}, shard ${shard}; the model of the best round before it is kept in ${output.describeKey(CHECKPOINT)}.`,
     { retryable: false, cause: error, ...(error.hint !== undefined && { hint: error.hint }) },
   );
 }

@@ -75,7 +75,7 @@ export function describeModel({ start, best, bestRound, model }: TrainSummary): 
       ? ['Validation: none, as nothing was held back; the model is that of the last round.']
       : bestRound === 0
         ? [
-            `Validation: no round was better than the starting model (${scoreText(start)}), which the model is.`,
+            `Validation: no round was better than the starting model (${scoreText(start)}), so the model is that one.`,
           ]
         : [
             `Validation: ${scoreText(start)} before training, ${scoreText(best)} after round ${bestRound}, which the model is of (${best.images} images).`,

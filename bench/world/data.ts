@@ -1,0 +1,103 @@
+/** The bundled world (its own README says what it is) as training and tagging are given it. */
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import type { DemoCategory } from '../../cli/demo/assets.ts';
+import { randomStream } from '../../model/random.ts';
+
+/** Of the seen categories, one in so many is held back when settings are chosen. */
+export const PARTS = 4;
+
+/** A list of images of the world; those of `test` are for the last table only. */
+export type SplitName = 'train' | 'val' | 'test';
+
+export interface World {
+  /** A CLIP checkpoint folder. */
+  model: string;
+  graph: string;
+  /** Those that are asked for, with what is trained on. */
+  categories: DemoCategory[];
+  categoriesFile: string;
+  manifest(split: SplitName): string;
+  /** The folder of a split's images. */
+  images(split: SplitName): string;
+  /** The true labels of each image, by its key in that folder. */
+  labels(split: SplitName): Map<string, ReadonlySet<string>>;
+}
+
+const categorySchema = z.object({ name: z.string(), split: z.enum(['seen', 'unseen']) });
+const lineSchema = z.object({ uri: z.string(), labels: z.array(z.string()) });
+type Line = z.infer<typeof lineSchema>;
+
+/** The world in the folder `dir`. */
+export function openWorld(dir: string): World {
+  const { categories, lines } = readWorld(dir);
+  return {
+    ...placesOf(dir),
+    categories,
+    categoriesFile: join(dir, 'categories.json'),
+    manifest: (split) => join(dir, `${split}.jsonl`),
+    labels: (split) => labelsOf(lines(split)),
+  };
+}
+
+/**
+ * The world in `dir` without its unseen categories, with quarter `part` (0 to 3) of the seen ones in their place: for choosing
+ * settings without looking at what they are judged by. Its files are written to `work`.
+ */
+export async function openHeldBackWorld(dir: string, work: string, part: number): Promise<World> {
+  const { categories: all, lines: allLines } = readWorld(dir);
+  const categories = holdBack(all, part);
+  const names = new Set(categories.map(({ name }) => name));
+  const lines = (split: SplitName) =>
+    allLines(split).map(({ uri, labels }) => ({ uri, labels: labels.filter((name) => names.has(name)) }));
+  const inputs = join(work, `held-back${part}`);
+  await mkdir(inputs, { recursive: true });
+  const categoriesFile = join(inputs, 'categories.json');
+  await writeFile(categoriesFile, JSON.stringify(categories));
+  const manifest = (split: SplitName) => join(inputs, `${split}.jsonl`);
+  for (const split of ['train', 'val'] as const)
+    await writeFile(
+      manifest(split),
+      `${lines(split)
+        .map((line) => JSON.stringify(line))
+        .join('\n')}\n`,
+    );
+  return {
+    ...placesOf(dir),
+    categories,
+    categoriesFile,
+    manifest,
+    labels: (split) => labelsOf(lines(split)),
+  };
+}
+
+const placesOf = (dir: string): Pick<World, 'model' | 'graph' | 'images'> => ({
+  model: join(dir, 'clip'),
+  graph: join(dir, 'graph.json'),
+  images: (split) => join(dir, split),
+});
+
+function readWorld(dir: string): { categories: DemoCategory[]; lines: (split: SplitName) => Line[] } {
+  const categories = z
+    .array(categorySchema)
+    .parse(JSON.parse(readFileSync(join(dir, 'categories.json'), 'utf8')));
+  const lines = (split: SplitName) =>
+    readFileSync(join(dir, `${split}.jsonl`), 'utf8')
+      .split('\n')
+      .filter((text) => text !== '')
+      .map((text) => lineSchema.parse(JSON.parse(text)))
+      .map(({ uri, labels }) => ({ uri: resolve(dir, uri), labels }));
+  return { categories, lines };
+}
+
+const labelsOf = (lines: readonly Line[]): Map<string, ReadonlySet<string>> =>
+  new Map(lines.map(({ uri, labels }) => [basename(uri), new Set(labels)]));
+
+/** The seen categories of a world, part `part` of {@link PARTS} of them as unseen ones. */
+export function holdBack(categories: readonly DemoCategory[], part: number): DemoCategory[] {
+  const seen = categories.filter(({ split }) => split === 'seen');
+  const places = randomStream('held back').permutation(seen.length);
+  return seen.map(({ name }, i) => ({ name, split: places[i]! % PARTS === part ? 'unseen' : 'seen' }));
+}

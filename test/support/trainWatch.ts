@@ -1,0 +1,127 @@
+/** What a training's folder and its Temporal server show of it while it is at work, and when it has ended. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { mergeReceiptKey, shardReceiptKey } from '../../data/run/trainLayout.ts';
+import { until } from './cli.ts';
+
+/** Files of a trained model whose bytes depend on nothing but the training's inputs. */
+const MODEL_BYTES = ['model.safetensors', 'config.json', 'graph.json', 'categories.json'];
+
+const digest = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+
+const readObject = async (file: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+
+/**
+ * SHA-256 of what a finished training in a folder came to: the model's files; the merged and the shards' states of the
+ * last round, moments and outer momentum included; and the figures of all validations.
+ */
+export async function trainedBytes(out: string): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  for (const name of MODEL_BYTES) digests[name] = await digest(join(out, name));
+  const rounds = (await readdir(join(out, '_rounds'))).filter((name) => /^\d+$/.test(name)).sort();
+  for (const round of rounds) {
+    const folder = join(out, '_rounds', round);
+    for (const name of (await readdir(folder)).sort()) {
+      if (name === 'validation.json') digests[`${round}/${name}`] = await digest(join(folder, name));
+      if (!name.endsWith('.json') || name === 'validation.json' || round !== rounds.at(-1)) continue;
+      const { state } = await readObject(join(folder, name));
+      digests[`${round}/${name}`] = await digest(join(out, String(state)));
+    }
+  }
+  return digests;
+}
+
+/** Receipts of shards and merges that are there, by their keys; each names the attempt that it is of. */
+export async function roundReceipts(out: string): Promise<Record<string, string>> {
+  const receipts: Record<string, string> = {};
+  for (const name of await readdir(join(out, '_rounds'), { recursive: true }).catch(() => []))
+    if (/(shard-\d+|merged)\.json$/.test(name))
+      receipts[name] = await readFile(join(out, '_rounds', name), 'utf8');
+  return receipts;
+}
+
+export const hasShard = async (out: string, round: number, shard: number): Promise<boolean> =>
+  isThere(join(out, shardReceiptKey(round, shard)));
+
+export const hasMerged = async (out: string, round: number): Promise<boolean> =>
+  isThere(join(out, mergeReceiptKey(round)));
+
+const isThere = (file: string): Promise<boolean> =>
+  readFile(file).then(
+    () => true,
+    () => false,
+  );
+
+/** A `trainShard` activity that a worker has in hand. */
+export interface ShardAtWork {
+  round: number;
+  shard: number;
+  /** The worker's process. */
+  pid: number;
+}
+
+/** The `trainShard` activities that workers have in hand, by the server at `address`. */
+export async function shardsInHand(address: string): Promise<ShardAtWork[]> {
+  const connection = await Connection.connect({ address });
+  try {
+    const client = new Client({ connection });
+    const found: ShardAtWork[] = [];
+    for await (const { workflowId, runId } of client.workflow.list({ query: 'ExecutionStatus="Running"' })) {
+      const { pendingActivities } = await connection.workflowService.describeWorkflowExecution({
+        namespace: 'default',
+        execution: { workflowId, runId },
+      });
+      const started = pendingActivities.filter(
+        ({ activityType, state }) =>
+          activityType?.name === 'trainShard' &&
+          state === proto.temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+      );
+      if (started.length === 0) continue;
+      const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+      for (const { activityId, lastWorkerIdentity } of started) {
+        const scheduled = events?.find(
+          (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
+        );
+        const payload = scheduled?.activityTaskScheduledEventAttributes?.input?.payloads?.[0];
+        if (!payload) continue;
+        const { round, shard } = defaultPayloadConverter.fromPayload<{ round: number; shard: number }>(
+          payload,
+        );
+        found.push({ round, shard, pid: Number(lastWorkerIdentity?.split('@')[0]) });
+      }
+    }
+    return found;
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * Waits until a worker is in the middle of a shard of round `round` or later, and stops its process there, for the
+ * caller to kill: a stopped process cannot end the shard meanwhile. `workMs` is how long shards take.
+ */
+export async function stopInShard(
+  out: string,
+  address: string,
+  round: number,
+  workMs: number,
+): Promise<ShardAtWork> {
+  return until(`a shard of round ${round} of ${out} is at work`, async () => {
+    const atWork = (await shardsInHand(address)).find((shard) => shard.round >= round);
+    if (!atWork) return undefined;
+    await sleep(workMs / 2);
+    process.kill(atWork.pid, 'SIGSTOP');
+    if (!(await hasShard(out, atWork.round, atWork.shard))) return atWork;
+    process.kill(atWork.pid, 'SIGCONT');
+    return undefined;
+  });
+}

@@ -1,0 +1,156 @@
+/** Trainings of the same inputs, one of them left in peace: whatever happens to the others, they end in its bytes. */
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { afterEach, beforeAll, afterAll, expect, it } from 'vitest';
+import { freePort } from '../../infra/ports.ts';
+import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
+import { jsonOf, runCli, startCli, until, type CliOptions } from '../support/cli.ts';
+import { copyScenes, scenes, trainDemo, writeManifest } from '../support/demoTraining.ts';
+import { recordedActivities } from '../support/runWatch.ts';
+import {
+  hasMerged,
+  hasShard,
+  roundReceipts,
+  shardsInHand,
+  stopInShard,
+  trainedBytes,
+} from '../support/trainWatch.ts';
+import { endTemporal, makeWorkplace, temporalOf, type Workplace } from '../support/workplace.ts';
+
+const SHARDS = 2;
+const ROUNDS = 5;
+const CONFIG = `train: {
+  shards: ${SHARDS}, outerStep: 0.8, outerMomentum: 0.6,
+  batchSize: 8, epochs: 10, localSteps: 6, warmupSteps: 4, headRate: 1e-2
+}
+`;
+
+let place: Workplace;
+/** Of the training that nothing happened to. */
+let expected: Record<string, string>;
+/** About how long a shard takes in a round. */
+let workMs: number;
+
+const train = (out: string, ...more: string[]): string[] =>
+  trainDemo(out, '--validation', 'validation.jsonl', ...more);
+const here = (env: CliOptions['env'] = {}): CliOptions => ({ cwd: place.dir, env });
+
+beforeAll(async () => {
+  place = await makeWorkplace();
+  const images = scenes(0, 48);
+  await writeManifest(place.path('train.jsonl'), images);
+  // What was learnt by heart is known again: so that the last round is better than the start.
+  await writeManifest(
+    place.path('validation.jsonl'),
+    await copyScenes(images.slice(0, 12), place.path('copies')),
+  );
+  await writeFile(place.path('c2srt.yaml'), CONFIG);
+  const peaceful = await runCli(train('peaceful', '--json'), here());
+  expect(peaceful.code, peaceful.stderr).toBe(0);
+  const summary = jsonOf(peaceful);
+  expect(summary).toMatchObject({ rounds: ROUNDS });
+  // Else the model would be the starting one, whose bytes say nothing of the training.
+  expect(summary['bestRound']).toBeGreaterThan(1);
+  expected = await trainedBytes(place.path('peaceful'));
+  const receipt = JSON.parse(
+    await readFile(place.path('peaceful', '_rounds', '000002', 'shard-000.json'), 'utf8'),
+  ) as { seconds: number };
+  workMs = 1000 * receipt.seconds;
+});
+afterEach(() => endTemporal(place.path('.c2srt')));
+afterAll(() => place.clear());
+
+it('two workers and the server killed: nothing that was done is done again, and the bytes are the same', async () => {
+  const port = await freePort();
+  const startTemporal = (): Promise<LocalTemporal> =>
+    startOrAttachTemporal({ dir: place.path('temporal'), port });
+  let temporal = await startTemporal();
+  const env = { TEMPORAL_ADDRESS: temporal.address };
+  const startWorker = () => startCli(['worker', '--shard-slots', '1', '--threads', '1'], here(env));
+  const out = place.path('killed');
+  const workers = [startWorker(), startWorker()];
+  const follower = startCli(train('killed', '--heartbeat-timeout-s', '3', '--json'), here(env));
+
+  const killOne = async (round: number): Promise<Record<string, string>> => {
+    const { pid } = await stopInShard(out, temporal.address, round, workMs);
+    const before = await roundReceipts(out);
+    const worker = workers.find((one) => one.pid === pid)!;
+    worker.kill('SIGKILL');
+    await worker.ended;
+    workers.splice(workers.indexOf(worker), 1, startWorker());
+    return before;
+  };
+  const earlier = [await killOne(1)];
+  await until('the first round is merged', () => hasMerged(out, 1));
+  await endTemporal(place.path('temporal'));
+  temporal = await startTemporal();
+  earlier.push(await killOne(3));
+
+  const { code, stdout, stderr } = await follower.ended;
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ rounds: ROUNDS });
+  expect(await trainedBytes(out)).toEqual(expected);
+
+  const after = await roundReceipts(out);
+  for (const before of earlier) expect(after).toMatchObject(before);
+  // A receipt of each round but the one at work, and of the two merges.
+  expect(Object.keys(earlier[1]!).length).toBeGreaterThanOrEqual(2 * SHARDS + 2);
+  const activities = await recordedActivities(temporal.address);
+  const trained = activities.filter(({ type }) => type === 'trainShard');
+  expect(trained).toHaveLength(SHARDS * ROUNDS);
+  expect(trained.filter(({ attempt }) => attempt > 1).length).toBeGreaterThanOrEqual(2);
+  expect(activities.filter(({ type }) => type === 'extractFeatures')).toHaveLength(2);
+
+  for (const worker of workers) {
+    worker.kill('SIGTERM');
+    expect((await worker.ended).code).toBe(0);
+  }
+  await temporal.stop();
+}, 240_000);
+
+it('interrupted in the last round and resumed from the folder on another server: the same bytes', async () => {
+  const out = place.path('resumed');
+  const command = startCli(train('resumed', '--shard-slots', '1'), here());
+  await until('one shard of the last round has ended, another has not', () => hasShard(out, ROUNDS, 0));
+  command.kill('SIGINT');
+  const { code, stderr } = await command.ended;
+  expect(code, stderr).toBe(130);
+  expect(await temporalOf(place.path('.c2srt'))).toBeUndefined();
+  expect(await hasShard(out, ROUNDS, 1)).toBe(false);
+  const before = await roundReceipts(out);
+
+  await rm(place.path('.c2srt'), { recursive: true });
+  const resumed = await runCli(['resume', './resumed', '--json'], here());
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(await trainedBytes(out)).toEqual(expected);
+  expect(await roundReceipts(out)).toMatchObject(before);
+  // The receipt would keep a second attempt's state from counting, but not from being written.
+  const states = (await readdir(place.path('resumed', '_rounds', '00000' + ROUNDS))).filter((name) =>
+    name.startsWith('shard-000.'),
+  );
+  expect(states.filter((name) => name.endsWith('.safetensors'))).toHaveLength(1);
+}, 240_000);
+
+it("paused at a round's boundary and resumed, with the outer momentum: the same bytes", async () => {
+  const out = place.path('paused');
+  const command = startCli(train('paused'), here());
+  await until('a shard is at work', async () => {
+    const server = await temporalOf(place.path('.c2srt'));
+    return server !== undefined && (await shardsInHand(server.address)).length > 0;
+  });
+  const asked = await runCli(['pause', './paused'], here());
+  expect(asked.code, asked.stderr).toBe(0);
+  const { code, stderr } = await command.ended;
+  expect(code, stderr).toBe(1);
+  expect(stderr).toMatch(/is paused: asked for/);
+  const status = jsonOf(await runCli(['status', './paused', '--json'], here()));
+  expect(status).toMatchObject({ rounds: ROUNDS });
+  const round = Number(status['round']);
+  expect(round).toBeGreaterThan(0);
+  expect(round).toBeLessThan(ROUNDS);
+  expect(await hasMerged(out, round)).toBe(true);
+  expect(await hasShard(out, round + 1, 0)).toBe(false);
+
+  const resumed = await runCli(['resume', './paused', '--json'], here());
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(await trainedBytes(out)).toEqual(expected);
+}, 240_000);
