@@ -1,7 +1,8 @@
 /** `npm run bench -- NAME [options]`. */
 const BENCHES = {
   tag: 'throughput of `c2srt tag` beside a bare loop [--quick] [--only demo|vit] [--rounds N]',
-  memory: 'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]',
+  memory:
+    'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]; --train: of a training step',
   train:
     'time of a training step beside PyTorch [--only TEXT] [--rounds N] [--threads N] [--python PATH] [--no-torch]',
   world:
@@ -15,7 +16,7 @@ switch (name) {
     await import('./tag.ts');
     break;
   case 'memory':
-    await import('./memory.ts');
+    await import(process.argv.includes('--train') ? './train/memory.ts' : './memory.ts');
     break;
   case 'train':
     await import('./train/main.ts');

@@ -7,6 +7,7 @@ import type { IndexedEdge } from '../../data/subgraph.ts';
 import type { HeadSettings } from '../../model/clip/config.ts';
 import { HEAD_PREFIX } from '../../model/head/shape.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
+import type { AdamWSettings } from '../../model/train/adamw.ts';
 import { encoderParameters, type Parameters } from '../../model/train/parameters.ts';
 import type { ImageLabels, RankingBatch, RankingOptions } from '../../model/train/rankingObjective.ts';
 import { randomNumbers, VIT_B16, writeCheckpoint, type CheckpointOptions } from '../checkpoint.ts';
@@ -87,6 +88,13 @@ export const SETTINGS = {
   adamw: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
   rates: { encoder: 3e-4, head: 1e-3 },
 } as const;
+
+/** {@link SETTINGS} as the optimiser takes them. */
+export const adamwSettings: AdamWSettings = {
+  ...SETTINGS.adamw,
+  decays: () => true,
+  groupOf: (name) => (name.startsWith(HEAD_PREFIX) ? 'head' : 'encoder'),
+};
 
 /** Writes the case's checkpoint (`model/`), inputs (`inputs.safetensors`) and settings (`case.json`) into a folder. */
 export function writeStepCase(dir: string, step: StepCase): void {

@@ -13,7 +13,7 @@ import { initialState } from '../../model/train/adamw.ts';
 import { createRankingObjective } from '../../model/train/rankingObjective.ts';
 import { createTrainer } from '../../model/train/trainer.ts';
 import { COMPARED_STEPS, type Contestant } from './contestant.ts';
-import { readStepCase, SETTINGS } from './cases.ts';
+import { adamwSettings, readStepCase, SETTINGS } from './cases.ts';
 import { stepFlops } from './flops.ts';
 
 /** Operations per second of a product of two 2048 x 2048 matrices: the best of some runs. */
@@ -42,12 +42,7 @@ const loaded = readStepCase(dir);
 const { step, parameters, options, batch } = loaded;
 const { categories: maxCategories, batch: microBatch } = step;
 const objective = await createRankingObjective({ ...options, maxCategories, microBatch }, device);
-const settings = {
-  ...SETTINGS.adamw,
-  decays: () => true,
-  groupOf: (name: string) => (name.startsWith('head.') ? 'head' : 'encoder'),
-};
-const trainer = await createTrainer(objective, parameters, settings, device);
+const trainer = await createTrainer(objective, parameters, adamwSettings, device);
 let state = initialState(parameters);
 const losses: number[] = [];
 for (let i = 0; i < COMPARED_STEPS; i++) {
