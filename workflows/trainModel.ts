@@ -85,10 +85,9 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     progress.lastValidation = validations.at(-1) ?? null;
     progress.bestValidation = bestOf(validations);
   };
-  const last = state.rounds.at(-1);
   const noteRound = (round: number, loss: number | null): void =>
     void Object.assign(progress, { round, loss, stepsDone: stepsUntil(round, plan) });
-  noteRound(last?.round ?? 0, last?.loss ?? null);
+  noteRound(state.lastRound?.round ?? 0, state.lastRound?.loss ?? null);
   noteValidations();
   progress.stage = 'train';
 
