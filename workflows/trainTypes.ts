@@ -138,6 +138,8 @@ export interface TrainProgress {
   /** Pieces of features, in all and done. */
   pieces: number;
   piecesDone: number;
+  /** Bytes of all features that are kept. */
+  featureBytes: number;
   /** Rounds in all, and merged. */
   rounds: number;
   round: number;

@@ -13,6 +13,7 @@ import type {
   Validation,
 } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
+import { Shared } from '../shared.ts';
 import type { TrainDependencies } from './dependencies.ts';
 import { extractFeatures } from './features/extractFeatures.ts';
 import { finishTraining, writeModel } from './finishTraining.ts';
@@ -51,31 +52,27 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
 
     extractFeatures: ({ output: uri, hash, snapshot, piece }) =>
       withHeartbeat<number, { images: number; failed: number }>(async ({ signal, report }) => {
-        const { features } = await open.task(uri);
-        const { images, failed } = await extractFeatures({
-          output: openStore(uri),
-          hash,
-          piece,
-          ...(await features!(snapshot)),
-          signal,
-          report,
-        });
+        const { images, failed } = await open.with(uri, async ({ features }) =>
+          extractFeatures({
+            output: openStore(uri),
+            hash,
+            piece,
+            ...(await features!(snapshot)),
+            signal,
+            report,
+          }),
+        );
         return { images, failed: failed.length };
       }),
 
     trainShard: ({ output: uri, round, shard }) =>
       withHeartbeat<TrainShardProgress, Awaited<ReturnType<TrainActivities['trainShard']>>>(
         async ({ signal, report }) => {
-          const { steps, images, failed, loss, seconds } = await trainShard({
-            output: openStore(uri),
-            task: await open.task(uri),
-            device,
-            round,
-            shard,
-            attempt: randomUUID(),
-            signal,
-            report,
-          });
+          const output = openStore(uri);
+          const attempt = randomUUID();
+          const { steps, images, failed, loss, seconds } = await open.with(uri, (task) =>
+            trainShard({ output, task, device, round, shard, attempt, signal, report }),
+          );
           return { steps, images, failed, loss, seconds };
         },
       ),
@@ -83,9 +80,9 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
     validateRound: ({ output: uri, round }) =>
       withHeartbeat<number, Validation>(async ({ signal, report }) => {
         const output = openStore(uri);
-        const task = await open.task(uri);
         const { parameters } = await readMerged(output, round);
-        const validation = { round, ...(await task.validate(parameters, report, signal)) };
+        const figures = await open.with(uri, (task) => task.validate(parameters, report, signal));
+        const validation = { round, ...figures };
         await output.put(validationKey(round), JSON.stringify(validation), {
           contentType: 'application/json',
         });
@@ -112,34 +109,31 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
 const openStarting = ({ kind }: TrainRecord, dir: string): ModelFolder =>
   openModelFolder(dir, { weights: kind === 'pretrain' ? 'optional' : 'required' });
 
-/** Opened runs; only the latest is kept, as a worker seldom has shards of two. */
+/** Runs as workers open them, shared by their activities. */
 class OpenTasks {
   private readonly dependencies: TrainDependencies;
-  private readonly tasks = new Map<string, Promise<TrainingTask>>();
+  private readonly tasks = new Shared<TrainingTask>((_, task) => task.close());
 
   constructor(dependencies: TrainDependencies) {
     this.dependencies = dependencies;
   }
 
-  task(uri: string): Promise<TrainingTask> {
-    let task = this.tasks.get(uri);
-    if (!task) {
-      for (const other of this.tasks.values())
-        void other.then(
-          (opened) => opened.close(),
-          () => undefined,
-        );
-      this.tasks.clear();
-      this.tasks.set(uri, (task = this.open(uri)));
-      task.catch(() => this.tasks.delete(uri));
+  /** Does `work` with the task of the run in this folder. */
+  async with<Result>(uri: string, work: (task: TrainingTask) => Promise<Result>): Promise<Result> {
+    const record = await requireTrainRun(this.dependencies.openStore(uri));
+    // Not by the folder alone: it may have been emptied and given to another run.
+    const key = `${uri} ${record.createdAt}`;
+    const task = await this.tasks.use(key, () => this.open(uri, record, key));
+    try {
+      return await work(task);
+    } finally {
+      await this.tasks.release(key);
     }
-    return task;
   }
 
-  private async open(uri: string): Promise<TrainingTask> {
+  private async open(uri: string, record: TrainRecord, key: string): Promise<TrainingTask> {
     const { openStore, device, decoder, resolveModel, concurrency } = this.dependencies;
     const output = openStore(uri);
-    const record = await requireTrainRun(output);
     const prepared = await requirePrepared(output);
     const { dir, hash } = await resolveModel(record.spec.model);
     if (hash !== prepared.model)
@@ -159,7 +153,7 @@ class OpenTasks {
       maxBytes: DEFAULT_IMAGE_LIMITS.maxBytes,
       concurrency,
     });
-    const common = { output, prepared, model, device, loader };
+    const common = { key, output, prepared, model, device, loader };
     return record.kind === 'train'
       ? openRankingTask({ ...common, settings: record.spec.settings, concurrency })
       : openContrastiveTask({ ...common, settings: record.spec.settings });

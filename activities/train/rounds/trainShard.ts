@@ -88,6 +88,7 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
       loss: losses['loss'] ?? 0,
       losses,
       seconds,
+      fingerprint: { ...device.fingerprint },
     });
   } finally {
     await next?.catch(() => undefined);
