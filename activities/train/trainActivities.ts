@@ -18,7 +18,7 @@ import type { TrainDependencies } from './dependencies.ts';
 import { extractFeatures } from './features/extractFeatures.ts';
 import { finishTraining, writeModel } from './finishTraining.ts';
 import { createImageLoader } from './features/imageLoader.ts';
-import { requirePrepared } from './prepare/prepared.ts';
+import { requirePrepared, type Prepared } from './prepare/prepared.ts';
 import { prepareTraining } from './prepare/prepareTraining.ts';
 import { preparePretraining } from './prepare/preparePretraining.ts';
 import { openRankingTask } from './tasks/rankingTask.ts';
@@ -38,6 +38,12 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
     const record = await requireTrainRun(output);
     const { dir, hash } = await resolveModel(record.spec.model);
     return { record, model: openStarting(record, dir), hash };
+  };
+  /** {@link starting}, of a run that is prepared: what is not trained must be what it was prepared with. */
+  const prepared = async (output: ObjectStore): Promise<{ record: TrainRecord; model: ModelFolder }> => {
+    const { record, model, hash } = await starting(output);
+    refuseChanged(output.uri, record, hash, await requirePrepared(output));
+    return { record, model };
   };
 
   return {
@@ -92,14 +98,14 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
     keepCheckpoint: ({ output: uri, best, round }) =>
       withHeartbeat(async () => {
         const output = openStore(uri);
-        const { record, model } = await starting(output);
+        const { record, model } = await prepared(output);
         await writeModel({ output, record, model, best, round, stoppedEarly: true }, CHECKPOINT);
       }),
 
     finishTraining: ({ output: uri, best, round, stoppedEarly }) =>
       withHeartbeat(async () => {
         const output = openStore(uri);
-        const { record, model } = await starting(output);
+        const { record, model } = await prepared(output);
         return finishTraining({ output, record, model, best, round, stoppedEarly });
       }),
   };
@@ -108,6 +114,19 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
 /** The model that a run starts from; a pre-training may do without its weights. */
 const openStarting = ({ kind }: TrainRecord, dir: string): ModelFolder =>
   openModelFolder(dir, { weights: kind === 'pretrain' ? 'optional' : 'required' });
+
+/** Throws `Model.Changed` where the model that a run starts from, of this hash now, is not the one it was prepared with. */
+function refuseChanged(uri: string, { spec }: TrainRecord, hash: string, prepared: Prepared): void {
+  if (hash === prepared.model) return;
+  throw new Failure(
+    'Model.Changed',
+    `The model at ${spec.model} is not the one that ${uri} was started with.`,
+    {
+      subject: spec.model,
+      hint: 'Put the first model back and resume, or train from the new one into another --out.',
+    },
+  );
+}
 
 /** Runs as workers open them, shared by their activities. */
 class OpenTasks {
@@ -136,15 +155,7 @@ class OpenTasks {
     const output = openStore(uri);
     const prepared = await requirePrepared(output);
     const { dir, hash } = await resolveModel(record.spec.model);
-    if (hash !== prepared.model)
-      throw new Failure(
-        'Model.Changed',
-        `The model at ${record.spec.model} is not the one that ${uri} was started with.`,
-        {
-          subject: record.spec.model,
-          hint: 'Put the first model back and resume, or train from the new one into another --out.',
-        },
-      );
+    refuseChanged(uri, record, hash, prepared);
     const model = openStarting(record, dir);
     const loader = createImageLoader({
       openStore,

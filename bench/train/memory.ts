@@ -61,7 +61,6 @@ async function measure(dir: string, maxCategories: number): Promise<Report> {
     nodes: Math.min(maxCategories, step.categories),
     edges: step.inDegree,
     d: options.config.projection_dim,
-    form: step.form,
     layers: options.headShape?.layers ?? 0,
   };
   const microBatch =

@@ -22,7 +22,7 @@ const STEP_LIMIT_BYTES = 3 * 2 ** 30;
 
 /**
  * Bytes of the tensors that a step of `images` images holds at its peak: what the forward pass keeps for the backward
- * pass, and what the backward pass of the head, or of one block, adds. Measured on the CPU provider it is 5 to 15 % more
+ * pass, and what the backward pass of the head, or of one block, adds. Measured on the CPU provider it is 5 to 20 % more
  * than a step takes, in all forms of the head (docs/training.md, `npm run bench -- memory --train`).
  */
 export function stepBytes(sizes: StepSizes, images: number): number {
@@ -32,7 +32,7 @@ export function stepBytes(sizes: StepSizes, images: number): number {
   const blockBackward = tokens * (2 * width + 2 * intermediate) + 2 * attention;
   // Each layer keeps its neighbours' features and what the attention looks at; its backward pass makes three as large.
   const messages = layers > 0 ? (2 * layers + 3) * nodes * edges * d : 0;
-  const head = messages + 10 * (1 + layers) * nodes * d + 8 * nodes * tokens;
+  const head = messages + 12 * (1 + layers) * nodes * d + 8 * nodes * tokens;
   return 4 * images * (kept + Math.max(head, blockBackward));
 }
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await writeFile(
     place.path('c2srt.yaml'),
     JSON.stringify({
-      pretrain: { batchSize: 16, epochs: 12, localSteps: 6, warmupSteps: 2, rate: 2e-3, shards: 2 },
+      pretrain: { batchSize: 16, epochs: 12, localSteps: 12, warmupSteps: 2, rate: 2e-3 },
       train: { batchSize: 8, epochs: 1, localSteps: 2, warmupSteps: 1, validationShare: 0 },
     }),
   );

@@ -174,7 +174,7 @@ function microBatchOf(
   seen: number,
   edges: readonly { target: number }[],
 ): number {
-  const { form, trainedBlocks, maxCategories, batchSize } = settings;
+  const { trainedBlocks, maxCategories, batchSize } = settings;
   const { config } = model;
   const degrees = new Map<number, number>();
   for (const { target } of edges) degrees.set(target, (degrees.get(target) ?? 0) + 1);
@@ -189,7 +189,6 @@ function microBatchOf(
       nodes: Math.min(seen, maxCategories),
       edges: 1 + Math.max(0, ...degrees.values()),
       d,
-      form,
       layers: headShape?.layers ?? 0,
     },
     batchSize,
