@@ -10,7 +10,7 @@ import { Graph } from '../../model/onnx/graph.ts';
 import * as op from '../../model/onnx/ops.ts';
 import { createSession, type DeviceOptions } from '../../model/onnx/session.ts';
 import { initialState } from '../../model/train/adamw.ts';
-import { createRankingObjective } from '../../model/train/rankingObjective.ts';
+import { createRankingObjective } from '../../model/ranking/rankingObjective.ts';
 import { createTrainer } from '../../model/train/trainer.ts';
 import { COMPARED_STEPS, LIMIT, type Contestant } from './contestant.ts';
 import { adamwSettings, readStepCase, SETTINGS } from './cases.ts';

@@ -5,7 +5,7 @@ import { decodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { IndexedEdge } from '../../../data/subgraph.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
-import { activationShape } from '../../../model/train/activations.ts';
+import { activationShape } from '../../../model/ranking/activations.ts';
 import { rateShare } from '../../../model/train/schedule.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
 import { computedActivations, keptActivations, type ActivationSource } from '../features/activationSource.ts';

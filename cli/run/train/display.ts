@@ -33,7 +33,9 @@ class LineDisplay extends LinesDisplay<TrainRunProgress> {
 
 function detail(progress: TrainRunProgress): string {
   if (progress.stage === 'features')
-    return progress.pieces === 0 ? '' : `: ${progress.piecesDone} of ${progress.pieces} pieces, ${sizeText(progress.featureBytes)} in all`;
+    return progress.pieces === 0
+      ? ''
+      : `: ${progress.piecesDone} of ${progress.pieces} pieces, ${sizeText(progress.featureBytes)} in all`;
   return progress.stage === 'train' ? `: ${trainText(progress)}` : '';
 }
 

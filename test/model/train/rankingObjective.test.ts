@@ -1,19 +1,19 @@
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { IndexedEdge } from '../../data/subgraph.ts';
-import { headSettingsSchema } from '../../model/clip/config.ts';
-import type { HeadShape } from '../../model/head/head.ts';
-import { initialHead } from '../../model/head/initialise.ts';
-import { openModelFolder, type ModelFolder } from '../../model/modelFolder.ts';
-import { randomStream } from '../../model/random.ts';
-import { activationShape } from '../../model/train/activations.ts';
-import type { Objective } from '../../model/train/objective.ts';
-import { encoderParameters, type Parameters } from '../../model/train/parameters.ts';
+import type { IndexedEdge } from '../../../data/subgraph.ts';
+import { headSettingsSchema } from '../../../model/clip/config.ts';
+import type { HeadShape } from '../../../model/head/head.ts';
+import { initialHead } from '../../../model/head/initialise.ts';
+import { openModelFolder, type ModelFolder } from '../../../model/modelFolder.ts';
+import { randomStream } from '../../../model/random.ts';
+import { activationShape } from '../../../model/ranking/activations.ts';
+import type { Objective } from '../../../model/train/objective.ts';
+import { encoderParameters, type Parameters } from '../../../model/train/parameters.ts';
 import {
   createRankingObjective,
   type RankingBatch,
   type RankingOptions,
-} from '../../model/train/rankingObjective.ts';
+} from '../../../model/ranking/rankingObjective.ts';
 
 const DEVICE = { provider: 'cpu', threads: 1 } as const;
 const CATEGORIES = 12;

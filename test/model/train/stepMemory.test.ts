@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { microBatchFor, stepBytes, type StepSizes } from '../../model/train/stepMemory.ts';
+import { microBatchFor, stepBytes, type StepSizes } from '../../../model/ranking/stepMemory.ts';
 
 const VIT_B16: StepSizes = {
   tokens: 197,
