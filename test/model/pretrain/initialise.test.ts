@@ -7,7 +7,7 @@ import { initialClipParameters } from '../../../model/pretrain/initialise.ts';
 import { clipParameterShapes } from '../../../model/pretrain/shapes.ts';
 import { TINY } from './smallWorld.ts';
 
-const GOLDEN = join(import.meta.dirname, '../golden');
+const GOLDEN = join(import.meta.dirname, '../../golden');
 
 test.each(['tiny', 'hub'])('the parameters are the tensors of a checkpoint: %s', (name) => {
   const folder = join(GOLDEN, name, 'clip');
