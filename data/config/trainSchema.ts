@@ -127,7 +127,7 @@ export const trainSettingsSchema = z.strictObject({
     .enum(['seen', 'unseen', 'all'])
     .default('seen')
     .describe(
-      'Categories whose mAP decides which round is best; unseen ones decide honestly only where they are not the ones reported on.',
+      'Categories whose mean of mAP and F1@3 decides which round is best; unseen ones decide honestly only where they are not the ones reported on.',
     ),
   unlisted: z
     .enum(['absent', 'unknown'])
