@@ -8,8 +8,10 @@ import { modelCommand } from './commands/model.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { pauseCommand } from './commands/pause.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
+import { queryCommand } from './commands/query.ts';
 import { retryFailuresCommand } from './commands/retryFailures.ts';
 import { runsCommand } from './commands/runs.ts';
+import { sampleCommand } from './commands/sample.ts';
 import { statusCommand } from './commands/status.ts';
 import { tagCommand } from './commands/tag.ts';
 import { trainCommand } from './commands/train.ts';
@@ -30,6 +32,8 @@ for (const add of [
   retryFailuresCommand,
   viewCommand,
   compactCommand,
+  queryCommand,
+  sampleCommand,
   trainCommand,
   pretrainCommand,
   statusCommand,

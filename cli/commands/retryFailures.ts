@@ -17,7 +17,7 @@ import { prefetchModel } from '../models.ts';
 import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 import { claimRun, refuseDifferent } from '../run/claim.ts';
 import { launch } from '../run/launch.ts';
-import { runOfFolder } from '../run/runReference.ts';
+import { folderOfRun, runOfFolder } from '../run/runReference.ts';
 import { refuseNested, reportFinished } from './tag.ts';
 
 interface RetryFlags {
@@ -32,7 +32,7 @@ export function retryFailuresCommand(program: Command, finish: (code: number) =>
     .description('Tag the failed images of a finished run again, as a new run with the same inputs.')
     .argument(
       '<run>',
-      "the finished run's folder; of an incremental run or a retry, the whole chain's failures",
+      "the finished run's folder or id; of an incremental run or a retry: all failures of its chain",
     )
     .requiredOption('--out <uri>', "the new run's folder")
     .option(
@@ -45,10 +45,10 @@ export function retryFailuresCommand(program: Command, finish: (code: number) =>
 }
 
 /** The `retry-failures` command; returns its exit code. */
-async function retryFailures(parentUri: string, flags: RetryFlags): Promise<number> {
+async function retryFailures(runName: string, flags: RetryFlags): Promise<number> {
   const json = flags.json ?? false;
   const settings = settingsOfRetry(flags);
-  const parent = openStore(parentUri);
+  const parent = await folderOfRun(runName, settings);
   const chain = await readChain(parent, openStore);
   const { spec: of } = chain.at(-1)!.record;
   const codes = codesFlag(flags.codes);

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Failure } from '../../data/failure.ts';
 import { readChains } from '../../data/run/chain.ts';
-import { viewSql } from '../../data/run/viewSql.ts';
+import { viewRunOf, viewSql } from '../../data/run/viewSql.ts';
 import { openStore } from '../../data/store/open.ts';
 import { EXIT } from '../exit.ts';
 import { settingsOf, withSettings } from '../options.ts';
@@ -25,7 +25,7 @@ export function viewCommand(program: Command, finish: (code: number) => void): v
     const settings = settingsOf({ ...flags });
     const outputs = [];
     for (const run of runs) outputs.push(await folderOfRun(run, settings));
-    const select = viewSql(await readChains(outputs, openStore));
+    const select = viewSql((await readChains(outputs, openStore)).map(viewRunOf));
     const sql =
       flags.create === undefined ? select : `CREATE OR REPLACE VIEW ${nameOf(flags.create)} AS\n${select};`;
     if (flags.out === undefined) console.log(sql);

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ChainRun } from './chain.ts';
-import { DELETIONS, type PartKind } from './layout.ts';
+import { DELETIONS, PART_KINDS, type PartKind } from './layout.ts';
 import { rowPrefix } from './rowKeys.ts';
 
 /**
@@ -21,6 +21,26 @@ const COLUMNS: readonly (readonly [name: string, type: string])[] = [
   ['run', 'VARCHAR'],
 ];
 
+/** A run as its rows take part in a view. */
+export interface ViewRun {
+  id: string;
+  /** Of its folder. */
+  uri: string;
+  /** Each shard has a part of both kinds; a run without shards has none, and no file would match. */
+  hasParts: boolean;
+  hasDeletions: boolean;
+  /** What rows' keys have before the key below the source, by which what is gone is listed. */
+  keyPrefix: string;
+}
+
+export const viewRunOf = ({ output, record, index }: ChainRun): ViewRun => ({
+  id: record.id,
+  uri: output.uri,
+  hasParts: index.shards > 0,
+  hasDeletions: (index.since?.deleted.shards ?? 0) > 0,
+  keyPrefix: rowPrefix(record.spec.source),
+});
+
 /** Where DuckDB finds the folder of a store: its own URI, or the path of a folder. */
 export const duckDbPath = (uri: string): string => (uri.startsWith('file:') ? fileURLToPath(uri) : uri);
 
@@ -31,26 +51,22 @@ export const duckDbPath = (uri: string): string => (uri.startsWith('file:') ? fi
  * Older runs are read past the keys of the later ones, which are the ones that have to fit into memory: a chain starts
  * with a full run and goes on with small ones.
  *
- * @param chain oldest first.
- * @param pathOf where DuckDB finds the folder of a run.
+ * @param runs oldest first.
+ * @param pathOf where DuckDB finds the folder at a URI.
  */
-export function viewSql(chain: readonly ChainRun[], pathOf = duckDbPath): string {
-  const runs = chain.map((run) => ({ run, path: pathOf(run.output.uri) }));
+export function viewSql(runs: readonly ViewRun[], pathOf = duckDbPath): string {
   const later: string[] = [];
-  const selects = [
-    `SELECT ${COLUMNS.map(([name, type]) => `NULL::${type} AS ${name}`).join(', ')} WHERE false`,
-  ];
-  for (const [at, { run, path }] of runs.entries()) {
-    const newer = runs.slice(at + 1).flatMap((next) => keysOf(next.run, next.path));
+  const selects = [`SELECT ${typedNulls(COLUMNS)} WHERE false`];
+  for (const [at, run] of runs.entries()) {
+    const newer = runs.slice(at + 1).flatMap((next) => keysOf(next, pathOf(next.uri)));
     if (newer.length > 0) later.push(`later_than_${at} AS (${newer.join(' UNION ALL ')})`);
     const past = newer.length > 0 ? ` ANTI JOIN later_than_${at} USING (key)` : '';
-    const id = quoted(run.record.id);
-    for (const kind of partsOf(run))
-      selects.push(`SELECT *, ${id} AS run FROM ${partsSql(path, kind)} AS part${past}`);
+    for (const kind of run.hasParts ? PART_KINDS : [])
+      selects.push(
+        `SELECT *, ${quoted(run.id)} AS run FROM ${partsSql(pathOf(run.uri), kind)} AS part${past}`,
+      );
   }
-  const notes = chain.map(({ record, output }) =>
-    `-- ${record.id}: ${output.uri}`.replaceAll(/[\r\n]/g, ' '),
-  );
+  const notes = runs.map(({ id, uri }) => `-- ${id}: ${uri}`.replaceAll(/[\r\n]/g, ' '));
   return [
     '-- The current view over these runs, oldest first:',
     ...notes,
@@ -59,34 +75,32 @@ export function viewSql(chain: readonly ChainRun[], pathOf = duckDbPath): string
   ].join('\n');
 }
 
-/** The parts of a kind in a folder as a table function. */
-export const partsSql = (path: string, kind: PartKind): string =>
-  `read_parquet(${filesIn(path, `${kind}/*.parquet`)})`;
+/** What a run's own rows of a kind are, as a table. */
+export const rowsSql = (run: ViewRun, kind: PartKind, pathOf = duckDbPath): string =>
+  run.hasParts
+    ? `SELECT * FROM ${partsSql(pathOf(run.uri), kind)}`
+    : `SELECT ${typedNulls(COLUMNS.filter(([name]) => COLUMNS_OF[kind].includes(name)))} WHERE false`;
 
-/** A view's columns, with no rows: what the parts of a folder without parts are. */
-export function emptyPartsSql(kind: PartKind): string {
-  const absent =
-    kind === 'tags'
-      ? ['code', 'message', 'attempts', 'run']
-      : ['size_bytes', 'last_modified', 'width', 'height', 'tags', 'run'];
-  const columns = COLUMNS.filter(([name]) => !absent.includes(name));
-  return `(SELECT ${columns.map(([name, type]) => `NULL::${type} AS ${name}`).join(', ')} WHERE false)`;
-}
+const COLUMNS_OF: Readonly<Record<PartKind, readonly string[]>> = {
+  tags: ['key', 'etag', 'size_bytes', 'last_modified', 'width', 'height', 'tags'],
+  failures: ['key', 'etag', 'code', 'message', 'attempts'],
+};
+
+const typedNulls = (columns: typeof COLUMNS): string =>
+  columns.map(([name, type]) => `NULL::${type} AS ${name}`).join(', ');
+
+/** The parts of a kind in a folder as a table function. */
+const partsSql = (path: string, kind: PartKind): string =>
+  `read_parquet(${filesIn(path, `${kind}/*.parquet`)})`;
 
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Each shard has a part of both kinds, so a run without shards has none, and no file would match. */
-const partsOf = ({ index }: ChainRun): PartKind[] => (index.shards > 0 ? ['tags', 'failures'] : []);
-
 /** Queries that together give the row keys that a run planned or found gone. */
-function keysOf(run: ChainRun, path: string): string[] {
-  const planned = partsOf(run).map((kind) => `SELECT key FROM ${partsSql(path, kind)}`);
-  if ((run.index.since?.deleted.shards ?? 0) === 0) return planned;
-  const prefix = rowPrefix(run.record.spec.source);
-  // What is gone is listed by the key below the source.
-  const key = prefix === '' ? 'key' : `${quoted(prefix)} || key`;
+function keysOf({ hasParts, hasDeletions, keyPrefix }: ViewRun, path: string): string[] {
+  const planned = hasParts ? PART_KINDS.map((kind) => `SELECT key FROM ${partsSql(path, kind)}`) : [];
+  if (!hasDeletions) return planned;
   const lines = `read_json(${filesIn(path, `${DELETIONS}*.jsonl`)}, format = 'newline_delimited', columns = {key: 'VARCHAR'})`;
-  return [...planned, `SELECT ${key} AS key FROM ${lines}`];
+  return [...planned, `SELECT ${quoted(keyPrefix)} || key AS key FROM ${lines}`];
 }
 
 /** A glob below a folder, in whose own name nothing is a wildcard. */
