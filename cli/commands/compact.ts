@@ -1,12 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { Failure } from '../../data/failure.ts';
+import { codecOptions, COMPRESSIONS } from '../../data/parquet/partFormat.ts';
+import { LAYOUTS } from '../../data/parquet/verifyFormat.ts';
 import { readChain, type ChainRun } from '../../data/run/chain.ts';
 import { compactParts, type WrittenPart } from '../../data/run/compact.ts';
-import { claimCompactFolder, type CompactRecord } from '../../data/run/compactRecord.ts';
+import {
+  claimCompactFolder,
+  EMBEDDINGS,
+  type CompactFormat,
+  type CompactRecord,
+} from '../../data/run/compactRecord.ts';
 import { specDifferences } from '../../data/run/differences.ts';
 import { COMPACT_RECORD, MANIFEST, PART_KINDS, SUCCESS } from '../../data/run/layout.ts';
 import { modelHashOf } from '../../data/run/modelHash.ts';
+import { partitioning } from '../../data/run/partition.ts';
 import { readJson } from '../../data/run/plan.ts';
 import { readRunRecord, runIdOf } from '../../data/run/record.ts';
 import { probeConditionalPuts } from '../../data/store/probe.ts';
@@ -20,7 +28,12 @@ import { refuseNested } from './tag.ts';
 
 interface CompactFlags {
   out: string;
+  layout: CompactFormat['layout'];
+  partitionBy?: string;
   partRows: string;
+  rowGroupRows?: string;
+  compression: CompactFormat['compression'];
+  embedding: CompactFormat['embedding'];
   json?: boolean;
 }
 
@@ -39,13 +52,28 @@ export function compactCommand(program: Command, finish: (code: number) => void)
     .description('Write what a run and the runs before it have come to as one data set: what `view` says.')
     .argument('<run>', 'the last run of a chain: its folder or id')
     .requiredOption('--out <uri>', "the data set's folder")
-    .option('--part-rows <n>', 'rows per Parquet file at most', '100000')
+    .addOption(
+      new Option('--layout <layout>', 'a row per image with a list of tags, or (long) a row per tag')
+        .choices(LAYOUTS)
+        .default('rows'),
+    )
+    .option(
+      '--partition-by <how>',
+      'folders of tags: prefix:N for the first N folders of the key, or a regular expression over it, whose named groups become columns',
+    )
+    .option('--part-rows <n>', 'images per Parquet file at most', '100000')
+    .option('--row-group-rows <n>', 'rows per row group at most (default: some 100,000, by their tags)')
+    .addOption(new Option('--compression <codec>', 'of columns').choices(COMPRESSIONS).default('snappy'))
+    .addOption(
+      new Option('--embedding <type>', 'of embeddings, where every run has them')
+        .choices(EMBEDDINGS)
+        .default('fp32'),
+    )
     .option('--json', 'print one JSON object at the end, nothing else');
   withSettings(command, ['stateDir']);
   command.action(async (run: string, flags: CompactFlags) => {
     const input = await folderOfRun(run, settingsOf({ ...flags }));
-    const partRows = wholeNumber('--part-rows', flags.partRows);
-    const summary = await compact(input, openStore(flags.out), partRows, (line) => {
+    const summary = await compact(input, openStore(flags.out), formatOf(flags), (line) => {
       if (!flags.json) console.error(line);
     });
     console.log(
@@ -57,22 +85,37 @@ export function compactCommand(program: Command, finish: (code: number) => void)
   });
 }
 
+function formatOf(flags: CompactFlags): CompactFormat {
+  const { layout, partitionBy, partRows, rowGroupRows, compression, embedding } = flags;
+  // Said now, and not after the first part.
+  if (partitionBy !== undefined) partitioning(partitionBy);
+  codecOptions(compression);
+  return {
+    layout,
+    partitionBy: partitionBy ?? null,
+    partRows: wholeNumber('--part-rows', partRows),
+    rowGroupRows: rowGroupRows === undefined ? null : wholeNumber('--row-group-rows', rowGroupRows),
+    compression,
+    embedding,
+  };
+}
+
 /** Makes the data set, unless it is there. It is whole once it has its `_SUCCESS`. */
 async function compact(
   input: ObjectStore,
   output: ObjectStore,
-  partRows: number,
+  format: CompactFormat,
   progress: (line: string) => void,
 ): Promise<CompactSummary> {
   const chain = await readChain(input, openStore);
   const { source } = chain.at(-1)!.record.spec;
   refuseNested(source, output.uri);
   const runs = chain.map(({ record, output: { uri } }) => ({ id: record.id, output: uri }));
-  const record: CompactRecord = { version: 1, source, runs, partRows };
+  const record: CompactRecord = { version: 1, source, runs, format };
   await claim(output, record);
   if (!(await output.head(SUCCESS))) {
     const parts = await compactParts(chain, output, {
-      partRows,
+      format,
       metadata: await metadataOf(chain, output),
       report: ({ key, rows }) => progress(`${key}: ${rows} rows`),
     });

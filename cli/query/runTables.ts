@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { Failure } from '../../data/failure.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { withDuckDb } from './duckDb.ts';
 import { openFolders } from './s3Access.ts';
@@ -13,7 +14,12 @@ export async function withTables<Result>(
   { withChain }: { withChain: boolean },
   use: (connection: DuckDBConnection, source: string) => Promise<Result>,
 ): Promise<Result> {
-  const { source, runs } = await queriedRuns(output);
+  const { source, runs, layout } = await queriedRuns(output);
+  if (withChain && layout === 'long')
+    throw new Failure('Usage.Layout', `${output.uri} has a row per tag, so it has no \`current\`.`, {
+      subject: output.uri,
+      hint: 'Ask its `tags` and `failures`, or the runs that it was made of.',
+    });
   return withDuckDb(async (connection) => {
     const uris = (withChain ? runs : runs.slice(-1)).map(({ uri }) => uri);
     const folders = await openFolders(connection, uris, (line) => process.stderr.write(`${line}\n`));

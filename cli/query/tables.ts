@@ -1,6 +1,7 @@
 import { readChain } from '../../data/run/chain.ts';
 import { readCompactRecord } from '../../data/run/compactRecord.ts';
 import { Failure } from '../../data/failure.ts';
+import type { Layout } from '../../data/parquet/verifyFormat.ts';
 import { SUCCESS } from '../../data/run/layout.ts';
 import { rowsSql, viewRunOf, viewSql, type ViewRun } from '../../data/run/viewSql.ts';
 import { openStore } from '../../data/store/open.ts';
@@ -11,6 +12,8 @@ export interface QueriedRuns {
   /** URI of the images. */
   source: string;
   runs: readonly ViewRun[];
+  /** Of a compacted data set; runs have rows. */
+  layout: Layout;
 }
 
 /**
@@ -22,7 +25,7 @@ export async function queriedRuns(output: ObjectStore): Promise<QueriedRuns> {
   const compact = await readCompactRecord(output);
   if (!compact) {
     const chain = await readChain(output, openStore);
-    return { source: chain.at(-1)!.record.spec.source, runs: chain.map(viewRunOf) };
+    return { source: chain.at(-1)!.record.spec.source, runs: chain.map(viewRunOf), layout: 'rows' };
   }
   if (!(await output.head(SUCCESS)))
     throw new Failure('Run.Unfinished', `The data set in ${output.uri} is not whole.`, {
@@ -34,9 +37,10 @@ export async function queriedRuns(output: ObjectStore): Promise<QueriedRuns> {
     uri: output.uri,
     hasParts: true,
     hasDeletions: false,
+    isPartitioned: compact.format.partitionBy !== null,
     keyPrefix: '',
   };
-  return { source: compact.source, runs: [run] };
+  return { source: compact.source, runs: [run], layout: compact.format.layout };
 }
 
 /**

@@ -1,7 +1,26 @@
 import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
+import { COMPRESSIONS } from '../parquet/partFormat.ts';
+import { LAYOUTS } from '../parquet/verifyFormat.ts';
 import { COMPACT_RECORD } from './layout.ts';
+
+/** What becomes of the runs' embeddings. */
+export const EMBEDDINGS = ['fp32', 'fp16', 'none'] as const;
+
+const formatSchema = z.object({
+  layout: z.enum(LAYOUTS),
+  /** As `partitioning` takes it; null: one folder. */
+  partitionBy: z.string().nullable(),
+  /** Images, or failures, of a part at most. */
+  partRows: z.int().positive(),
+  rowGroupRows: z.int().positive().nullable(),
+  compression: z.enum(COMPRESSIONS),
+  embedding: z.enum(EMBEDDINGS),
+});
+
+/** How a compacted data set is written. */
+export type CompactFormat = z.infer<typeof formatSchema>;
 
 const compactRecordSchema = z.object({
   version: z.literal(1),
@@ -9,7 +28,7 @@ const compactRecordSchema = z.object({
   source: z.string(),
   /** The runs that it is the current view of, oldest first. */
   runs: z.array(z.object({ id: z.string(), output: z.string() })).min(1),
-  partRows: z.int().positive(),
+  format: formatSchema,
 });
 
 /** What a compacted data set is of: what determines its rows and its parts. */

@@ -10,13 +10,14 @@ import { compareUtf8 } from '../utf8Order.ts';
 export async function* mergeNewest<Item extends { key: string }>(
   streams: readonly AsyncIterable<Item>[],
 ): AsyncGenerator<Item, void, undefined> {
-  const iterators = streams.map((stream) => stream[Symbol.asyncIterator]());
+  const iterators = streams.map((stream) => stream[Symbol.asyncIterator]() as AsyncIterator<Item, void>);
   const heads: (Item | undefined)[] = [];
   const advance = async (at: number): Promise<void> => {
     const before = heads[at];
-    const { done, value } = await iterators[at]!.next();
-    heads[at] = done ? undefined : value;
-    if (!done && before && compareUtf8(value.key, before.key) <= 0)
+    const next = await iterators[at]!.next();
+    const value = next.done ? undefined : next.value;
+    heads[at] = value;
+    if (value && before && compareUtf8(value.key, before.key) <= 0)
       throw new Failure(
         'Run.Unordered',
         `A run has ${JSON.stringify(value.key)} after ${JSON.stringify(before.key)}, out of the order of its plan.`,

@@ -29,6 +29,8 @@ export interface ViewRun {
   /** Each shard has a part of both kinds; a run without shards has none, and no file would match. */
   hasParts: boolean;
   hasDeletions: boolean;
+  /** Whether its tags lie in folders that are columns too. */
+  isPartitioned: boolean;
   /** What rows' keys have before the key below the source, by which what is gone is listed. */
   keyPrefix: string;
 }
@@ -37,6 +39,7 @@ export const viewRunOf = ({ output, record, index }: ChainRun): ViewRun => ({
   id: record.id,
   uri: output.uri,
   hasParts: index.shards > 0,
+  isPartitioned: false,
   hasDeletions: (index.since?.deleted.shards ?? 0) > 0,
   keyPrefix: rowPrefix(record.spec.source),
 });
@@ -58,13 +61,11 @@ export function viewSql(runs: readonly ViewRun[], pathOf = duckDbPath): string {
   const later: string[] = [];
   const selects = [`SELECT ${typedNulls(COLUMNS)} WHERE false`];
   for (const [at, run] of runs.entries()) {
-    const newer = runs.slice(at + 1).flatMap((next) => keysOf(next, pathOf(next.uri)));
+    const newer = runs.slice(at + 1).flatMap((next) => keysOf(next, pathOf));
     if (newer.length > 0) later.push(`later_than_${at} AS (${newer.join(' UNION ALL ')})`);
     const past = newer.length > 0 ? ` ANTI JOIN later_than_${at} USING (key)` : '';
     for (const kind of run.hasParts ? PART_KINDS : [])
-      selects.push(
-        `SELECT *, ${quoted(run.id)} AS run FROM ${partsSql(pathOf(run.uri), kind)} AS part${past}`,
-      );
+      selects.push(`SELECT *, ${quoted(run.id)} AS run FROM ${partsSql(run, kind, pathOf)} AS part${past}`);
   }
   const notes = runs.map(({ id, uri }) => `-- ${id}: ${uri}`.replaceAll(/[\r\n]/g, ' '));
   return [
@@ -78,7 +79,7 @@ export function viewSql(runs: readonly ViewRun[], pathOf = duckDbPath): string {
 /** What a run's own rows of a kind are, as a table. */
 export const rowsSql = (run: ViewRun, kind: PartKind, pathOf = duckDbPath): string =>
   run.hasParts
-    ? `SELECT * FROM ${partsSql(pathOf(run.uri), kind)}`
+    ? `SELECT * FROM ${partsSql(run, kind, pathOf)}`
     : `SELECT ${typedNulls(COLUMNS.filter(([name]) => COLUMNS_OF[kind].includes(name)))} WHERE false`;
 
 const COLUMNS_OF: Readonly<Record<PartKind, readonly string[]>> = {
@@ -90,16 +91,23 @@ const typedNulls = (columns: typeof COLUMNS): string =>
   columns.map(([name, type]) => `NULL::${type} AS ${name}`).join(', ');
 
 /** The parts of a kind in a folder as a table function. */
-const partsSql = (path: string, kind: PartKind): string =>
-  `read_parquet(${filesIn(path, `${kind}/*.parquet`)})`;
+const partsSql = (
+  { uri, isPartitioned }: ViewRun,
+  kind: PartKind,
+  pathOf: (uri: string) => string,
+): string =>
+  isPartitioned && kind === 'tags'
+    ? `read_parquet(${filesIn(pathOf(uri), 'tags/**/*.parquet')}, hive_partitioning = true)`
+    : `read_parquet(${filesIn(pathOf(uri), `${kind}/*.parquet`)})`;
 
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Queries that together give the row keys that a run planned or found gone. */
-function keysOf({ hasParts, hasDeletions, keyPrefix }: ViewRun, path: string): string[] {
-  const planned = hasParts ? PART_KINDS.map((kind) => `SELECT key FROM ${partsSql(path, kind)}`) : [];
+function keysOf(run: ViewRun, pathOf: (uri: string) => string): string[] {
+  const { uri, hasParts, hasDeletions, keyPrefix } = run;
+  const planned = hasParts ? PART_KINDS.map((kind) => `SELECT key FROM ${partsSql(run, kind, pathOf)}`) : [];
   if (!hasDeletions) return planned;
-  const lines = `read_json(${filesIn(path, `${DELETIONS}*.jsonl`)}, format = 'newline_delimited', columns = {key: 'VARCHAR'})`;
+  const lines = `read_json(${filesIn(pathOf(uri), `${DELETIONS}*.jsonl`)}, format = 'newline_delimited', columns = {key: 'VARCHAR'})`;
   return [...planned, `SELECT ${quoted(keyPrefix)} || key AS key FROM ${lines}`];
 }
 

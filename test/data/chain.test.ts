@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Failure } from '../../data/failure.ts';
 import { readChain } from '../../data/run/chain.ts';
 import { compactParts } from '../../data/run/compact.ts';
+import type { CompactFormat } from '../../data/run/compactRecord.ts';
 import { TRANSIENT_CODES } from '../../data/run/failureCodes.ts';
 import type { TagSpec } from '../../data/run/record.ts';
 import { viewRunOf, viewSql } from '../../data/run/viewSql.ts';
@@ -33,11 +34,20 @@ const viewed = async (output: ObjectStore): Promise<Plain[]> => {
   return queryDuckDb('', `SELECT ${STATE} FROM (\n${sql}\n) ORDER BY key`);
 };
 
+const PLAIN: CompactFormat = {
+  layout: 'rows',
+  partitionBy: null,
+  partRows: 1000,
+  rowGroupRows: null,
+  compression: 'snappy',
+  embedding: 'fp32',
+};
+
 /** Compacts a chain with small parts and reads the data set back. */
 async function compacted(output: ObjectStore, into: ObjectStore): Promise<Plain[]> {
   const metadata = { run: 'r', model: 'm', vocabulary: 'v' };
   const chain = await readChain(output, openStore);
-  await compactParts(chain, into, { partRows: 2, metadata, report: () => undefined });
+  await compactParts(chain, into, { format: { ...PLAIN, partRows: 2 }, metadata, report: () => undefined });
   const parts = (kind: string): string => `'${join(pathOf(into.uri), kind, '*.parquet')}'`;
   return queryDuckDb(
     '',

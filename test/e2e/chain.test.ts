@@ -1,5 +1,5 @@
 /** What comes after a run, from the command line, on a real S3 server: retries, the current view, queries, samples. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../data/store/open.ts';
@@ -26,6 +26,7 @@ beforeAll(async () => {
   proxy = await startFaultyProxy(s3.endpoint);
   temporal = await startOrAttachTemporal({ dir: place.path('.c2srt') });
   source = store('images');
+  await cp(TINY_MODEL, place.path('model'), { recursive: true });
   await writeFile(place.path('categories.txt'), 'dog\nwolf\nsheep\n');
 });
 afterAll(async () => {
@@ -39,22 +40,30 @@ const store = (name: string): ObjectStore => openStore(`s3://bucket/${name}`, { 
 /** No extension can be installed into such a home folder, so nothing is asked of anyone for it. */
 const NO_HOME = '/dev/null';
 
-const c2srt = (args: readonly string[], home = NO_HOME): Promise<CliResult> =>
+const c2srt = (
+  args: readonly string[],
+  home = NO_HOME,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliResult> =>
   runCli(args, {
     cwd: place.dir,
     env: {
       ...s3.env,
       AWS_ENDPOINT_URL_S3: proxy.endpoint,
       HOME: home,
+      ...env,
       C2SRT_CACHE: process.env['C2SRT_CACHE'] ?? join(process.env['HOME']!, '.cache', 'c2srt'),
     },
   });
 
 const tag = (out: string, ...flags: string[]): Promise<CliResult> =>
   c2srt(
-    ['tag', source.uri, '--categories', 'categories.txt', '--model', TINY_MODEL, '--shard-size', '25'].concat(
-      ['--out', store(out).uri, '--json', ...flags],
-    ),
+    ['tag', source.uri, '--categories', 'categories.txt', '--model', 'model', '--shard-size', '25'].concat([
+      '--out',
+      store(out).uri,
+      '--json',
+      ...flags,
+    ]),
   );
 const retry = (run: string, out: string, ...flags: string[]): Promise<CliResult> =>
   c2srt(['retry-failures', store(run).uri, '--out', store(out).uri, '--json', ...flags]);
@@ -156,7 +165,7 @@ describe('of that chain', () => {
     expect(half).toMatchObject({ code: 2, stdout: '' });
     const other = await c2srt([...args, '--part-rows', '30']);
     expect(other.code).toBe(2);
-    expect(other.stderr).toMatch(/partRows: 20 -> 30/);
+    expect(other.stderr).toMatch(/format.partRows: 20 -> 30/);
     expect((await c2srt(args)).code).toBe(0);
     expect(await currentState('compact')).toEqual(await stateOf('anew'));
   }, 120_000);
@@ -222,6 +231,23 @@ describe('of that chain', () => {
     expect(gone.code).toBe(3);
     expect(gone.stderr).toContain('Store.Changed');
   }, 120_000);
+
+  it('a retry by another model than its parent is refused', async () => {
+    await writeFile(place.path('model/prompts.json'), JSON.stringify(['another {}']));
+    const result = await retry('later', 'other-model', '--codes', 'all');
+    expect(result.code).not.toBe(0);
+    expect(result.stderr).toContain('Model.Changed');
+  });
+
+  it('without DuckDB a query says what is missing', async () => {
+    const hook =
+      'import{registerHooks}from"node:module";registerHooks({resolve(s,c,n){if(s.startsWith("@duckdb"))throw Error();return n(s,c)}})';
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` };
+    const result = await c2srt(['query', store('later').uri, 'FROM tags'], NO_HOME, env);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain('Setup.DuckDb');
+    expect((await c2srt(['view', store('later').uri], NO_HOME, env)).code).toBe(0);
+  });
 
   it.each([
     [
