@@ -16,7 +16,15 @@ import type { Agreement } from '../cli/demo/assets.ts';
 import { printTable } from '../cli/demo/report.ts';
 import { evaluateModel, train, type Training } from './world/commands.ts';
 import { openHeldBackWorld, openWorld, PARTS, type SplitName, type World } from './world/data.ts';
-import { CELLS, gainsOf, meanAndSpread, PROTOTYPE, shortfalls, type Gains } from './world/figures.ts';
+import {
+  CELLS,
+  gainsOf,
+  meanAndSpread,
+  PROTOTYPE,
+  shortfalls,
+  spreadText,
+  type Gains,
+} from './world/figures.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -57,13 +65,11 @@ async function evaluateSplits(
 /** A column for the untrained model and one per number of shards, the gains beside them; a line per figure. */
 function printSplit(split: SplitName, untrained: Agreement, trained: readonly TrainedModel[]): void {
   const shardCounts = [...new Set(trained.map(({ shards }) => shards))];
-  const text = ({ mean, spread }: { mean: number; spread: number }, sign = '') =>
-    `${sign}${mean.toFixed(2)} ± ${spread.toFixed(2)}`;
   const signed = (gains: Gains, { protocol, name }: (typeof CELLS)[number]) => {
     const gain = gains[protocol][name];
-    return text(gain, gain.mean >= 0 ? '+' : '');
+    return (gain.mean >= 0 ? '+' : '') + spreadText(gain);
   };
-  console.log(`\n${split}, in percent; mean and standard deviation over seeds:\n`);
+  console.log(`\n${split}, in percent; mean ± standard deviation over seeds:\n`);
   printTable(
     [
       '',
@@ -76,7 +82,7 @@ function printSplit(split: SplitName, untrained: Agreement, trained: readonly Tr
       const columns = shardCounts.flatMap((shards) => {
         const own = trained.filter((model) => model.shards === shards).map(({ figures }) => figures[split]!);
         const figure = meanAndSpread(own.map((agreement) => agreement[protocol][name]));
-        return [text(figure), signed(gainsOf(untrained, own), cell)];
+        return [spreadText(figure), signed(gainsOf(untrained, own), cell)];
       });
       return [
         `${protocol} ${name}`,

@@ -57,6 +57,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     stage: 'features',
     pieces: pieces.length,
     piecesDone: carried.pieces,
+    featureBytes: plan.features.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     rounds,
     shards,
     steps: stepsUntil(rounds, plan),
@@ -85,10 +86,9 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     progress.lastValidation = validations.at(-1) ?? null;
     progress.bestValidation = bestOf(validations);
   };
-  const last = state.rounds.at(-1);
   const noteRound = (round: number, loss: number | null): void =>
     void Object.assign(progress, { round, loss, stepsDone: stepsUntil(round, plan) });
-  noteRound(last?.round ?? 0, last?.loss ?? null);
+  noteRound(state.lastRound?.round ?? 0, state.lastRound?.loss ?? null);
   noteValidations();
   progress.stage = 'train';
 
@@ -170,6 +170,7 @@ const NOTHING_DONE: TrainProgress = {
   images: 0,
   pieces: 0,
   piecesDone: 0,
+  featureBytes: 0,
   rounds: 0,
   round: 0,
   shards: 0,

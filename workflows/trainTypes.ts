@@ -70,9 +70,9 @@ export interface RoundResult {
 
 /** Where a training is, read from its folder. */
 export interface TrainState {
-  /** Merged rounds, in order; those whose files were swept included. */
-  rounds: RoundResult[];
-  /** In the order of rounds. */
+  /** The last merged round; null before the first. */
+  lastRound: RoundResult | null;
+  /** In the order of rounds; only the first, the last and the best one have `metrics`. */
   validations: Validation[];
 }
 
@@ -138,6 +138,8 @@ export interface TrainProgress {
   /** Pieces of features, in all and done. */
   pieces: number;
   piecesDone: number;
+  /** Bytes of all features that are kept. */
+  featureBytes: number;
   /** Rounds in all, and merged. */
   rounds: number;
   round: number;

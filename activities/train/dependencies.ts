@@ -4,13 +4,13 @@ import type { PreprocessConfig } from '../../data/images/preprocessConfig.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { PromptedCategory } from '../../model/clip/textEncoder.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
-import type { ActivationValues } from '../../model/train/activations.ts';
+import type { ActivationValues } from '../../model/ranking/activations.ts';
 import type { TrainingState } from '../../model/train/adamw.ts';
 import type { ContrastiveBatch } from '../../model/pretrain/contrastiveFeeds.ts';
 import type { ContrastiveOptions } from '../../model/pretrain/contrastiveGraph.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
-import type { RankingBatch, RankingOptions } from '../../model/train/rankingObjective.ts';
-import type { ScorerOptions } from '../../model/train/scorer.ts';
+import type { RankingBatch, RankingOptions } from '../../model/ranking/rankingObjective.ts';
+import type { ScorerOptions } from '../../model/ranking/scorer.ts';
 import type { Decoder } from '../tag/dependencies.ts';
 
 /** AdamW's settings as plain data. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isSeen } from '../../data/categories.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
+import { readTrainCourse } from '../../data/run/trainCourse.ts';
 import { PREPARED_GRAPH } from '../../data/run/trainLayout.ts';
 import { encodeSafetensors, readBytes, type WritableTensor } from '../../data/safetensors.ts';
 import { toHalves } from '../../data/half.ts';
@@ -15,7 +16,6 @@ import { readCategories } from '../prepare.ts';
 import { modelCard } from './modelCard.ts';
 import { requirePrepared } from './prepare/prepared.ts';
 import { readMerged } from './rounds/roundStates.ts';
-import { readTrainState } from './rounds/trainState.ts';
 
 /** Files that a trained model has from the one that it started from. */
 const INHERITED = [
@@ -61,7 +61,7 @@ export async function writeModel(options: ModelOptions, prefix: string): Promise
     const file = join(model.dir, name);
     if (existsSync(file)) await output.put(prefix + name, readFileSync(file));
   }
-  const { rounds, validations } = await readTrainState(output);
+  const { rounds, validations } = await readTrainCourse(output);
   const validationOf = (wanted: number) => validations.find((known) => known.round === wanted) ?? null;
   const result: TrainResult = {
     rounds: round,

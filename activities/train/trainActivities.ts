@@ -13,11 +13,12 @@ import type {
   Validation,
 } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
+import { Shared } from '../shared.ts';
 import type { TrainDependencies } from './dependencies.ts';
 import { extractFeatures } from './features/extractFeatures.ts';
 import { finishTraining, writeModel } from './finishTraining.ts';
 import { createImageLoader } from './features/imageLoader.ts';
-import { requirePrepared } from './prepare/prepared.ts';
+import { requirePrepared, type Prepared } from './prepare/prepared.ts';
 import { prepareTraining } from './prepare/prepareTraining.ts';
 import { preparePretraining } from './prepare/preparePretraining.ts';
 import { openRankingTask } from './tasks/rankingTask.ts';
@@ -38,6 +39,12 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
     const { dir, hash } = await resolveModel(record.spec.model);
     return { record, model: openStarting(record, dir), hash };
   };
+  /** {@link starting}, of a run that is prepared: what is not trained must be what it was prepared with. */
+  const prepared = async (output: ObjectStore): Promise<{ record: TrainRecord; model: ModelFolder }> => {
+    const { record, model, hash } = await starting(output);
+    refuseChanged(output.uri, record, hash, await requirePrepared(output));
+    return { record, model };
+  };
 
   return {
     prepareTraining: ({ output: uri }) =>
@@ -51,31 +58,27 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
 
     extractFeatures: ({ output: uri, hash, snapshot, piece }) =>
       withHeartbeat<number, { images: number; failed: number }>(async ({ signal, report }) => {
-        const { features } = await open.task(uri);
-        const { images, failed } = await extractFeatures({
-          output: openStore(uri),
-          hash,
-          piece,
-          ...(await features!(snapshot)),
-          signal,
-          report,
-        });
+        const { images, failed } = await open.with(uri, async ({ features }) =>
+          extractFeatures({
+            output: openStore(uri),
+            hash,
+            piece,
+            ...(await features!(snapshot)),
+            signal,
+            report,
+          }),
+        );
         return { images, failed: failed.length };
       }),
 
     trainShard: ({ output: uri, round, shard }) =>
       withHeartbeat<TrainShardProgress, Awaited<ReturnType<TrainActivities['trainShard']>>>(
         async ({ signal, report }) => {
-          const { steps, images, failed, loss, seconds } = await trainShard({
-            output: openStore(uri),
-            task: await open.task(uri),
-            device,
-            round,
-            shard,
-            attempt: randomUUID(),
-            signal,
-            report,
-          });
+          const output = openStore(uri);
+          const attempt = randomUUID();
+          const { steps, images, failed, loss, seconds } = await open.with(uri, (task) =>
+            trainShard({ output, task, device, round, shard, attempt, signal, report }),
+          );
           return { steps, images, failed, loss, seconds };
         },
       ),
@@ -83,9 +86,9 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
     validateRound: ({ output: uri, round }) =>
       withHeartbeat<number, Validation>(async ({ signal, report }) => {
         const output = openStore(uri);
-        const task = await open.task(uri);
         const { parameters } = await readMerged(output, round);
-        const validation = { round, ...(await task.validate(parameters, report, signal)) };
+        const figures = await open.with(uri, (task) => task.validate(parameters, report, signal));
+        const validation = { round, ...figures };
         await output.put(validationKey(round), JSON.stringify(validation), {
           contentType: 'application/json',
         });
@@ -95,14 +98,14 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
     keepCheckpoint: ({ output: uri, best, round }) =>
       withHeartbeat(async () => {
         const output = openStore(uri);
-        const { record, model } = await starting(output);
+        const { record, model } = await prepared(output);
         await writeModel({ output, record, model, best, round, stoppedEarly: true }, CHECKPOINT);
       }),
 
     finishTraining: ({ output: uri, best, round, stoppedEarly }) =>
       withHeartbeat(async () => {
         const output = openStore(uri);
-        const { record, model } = await starting(output);
+        const { record, model } = await prepared(output);
         return finishTraining({ output, record, model, best, round, stoppedEarly });
       }),
   };
@@ -112,45 +115,47 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
 const openStarting = ({ kind }: TrainRecord, dir: string): ModelFolder =>
   openModelFolder(dir, { weights: kind === 'pretrain' ? 'optional' : 'required' });
 
-/** Opened runs; only the latest is kept, as a worker seldom has shards of two. */
+/** Throws `Model.Changed` where the model that a run starts from, of this hash now, is not the one it was prepared with. */
+function refuseChanged(uri: string, { spec }: TrainRecord, hash: string, prepared: Prepared): void {
+  if (hash === prepared.model) return;
+  throw new Failure(
+    'Model.Changed',
+    `The model at ${spec.model} is not the one that ${uri} was started with.`,
+    {
+      subject: spec.model,
+      hint: 'Put the first model back and resume, or train from the new one into another --out.',
+    },
+  );
+}
+
+/** Runs as workers open them, shared by their activities. */
 class OpenTasks {
   private readonly dependencies: TrainDependencies;
-  private readonly tasks = new Map<string, Promise<TrainingTask>>();
+  private readonly tasks = new Shared<TrainingTask>((_, task) => task.close());
 
   constructor(dependencies: TrainDependencies) {
     this.dependencies = dependencies;
   }
 
-  task(uri: string): Promise<TrainingTask> {
-    let task = this.tasks.get(uri);
-    if (!task) {
-      for (const other of this.tasks.values())
-        void other.then(
-          (opened) => opened.close(),
-          () => undefined,
-        );
-      this.tasks.clear();
-      this.tasks.set(uri, (task = this.open(uri)));
-      task.catch(() => this.tasks.delete(uri));
+  /** Does `work` with the task of the run in this folder. */
+  async with<Result>(uri: string, work: (task: TrainingTask) => Promise<Result>): Promise<Result> {
+    const record = await requireTrainRun(this.dependencies.openStore(uri));
+    // Not by the folder alone: it may have been emptied and given to another run.
+    const key = `${uri} ${record.createdAt}`;
+    const task = await this.tasks.use(key, () => this.open(uri, record, key));
+    try {
+      return await work(task);
+    } finally {
+      await this.tasks.release(key);
     }
-    return task;
   }
 
-  private async open(uri: string): Promise<TrainingTask> {
+  private async open(uri: string, record: TrainRecord, key: string): Promise<TrainingTask> {
     const { openStore, device, decoder, resolveModel, concurrency } = this.dependencies;
     const output = openStore(uri);
-    const record = await requireTrainRun(output);
     const prepared = await requirePrepared(output);
     const { dir, hash } = await resolveModel(record.spec.model);
-    if (hash !== prepared.model)
-      throw new Failure(
-        'Model.Changed',
-        `The model at ${record.spec.model} is not the one that ${uri} was started with.`,
-        {
-          subject: record.spec.model,
-          hint: 'Put the first model back and resume, or train from the new one into another --out.',
-        },
-      );
+    refuseChanged(uri, record, hash, prepared);
     const model = openStarting(record, dir);
     const loader = createImageLoader({
       openStore,
@@ -159,7 +164,7 @@ class OpenTasks {
       maxBytes: DEFAULT_IMAGE_LIMITS.maxBytes,
       concurrency,
     });
-    const common = { output, prepared, model, device, loader };
+    const common = { key, output, prepared, model, device, loader };
     return record.kind === 'train'
       ? openRankingTask({ ...common, settings: record.spec.settings, concurrency })
       : openContrastiveTask({ ...common, settings: record.spec.settings });

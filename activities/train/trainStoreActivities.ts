@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { writeSnapshot } from '../../data/dataset/snapshot.ts';
 import { requireTrainRun } from '../../data/run/requireRun.ts';
+import { readTrainCourse, type TrainCourse } from '../../data/run/trainCourse.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import type { TrainStoreActivities } from '../../workflows/trainTypes.ts';
+import { bestOf } from '../../workflows/trainDecisions.ts';
+import type { TrainState, TrainStoreActivities } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { readCategories } from '../prepare.ts';
 import { indexFeatures } from './features/indexFeatures.ts';
 import { mergeRound, sweepRounds } from './rounds/mergeRound.ts';
 import { requirePrepared } from './prepare/prepared.ts';
-import { readTrainState } from './rounds/trainState.ts';
 
 /** Activities of a training that need the object stores alone, on the `orchestrate` queue. */
 export function createTrainStoreActivities({
@@ -46,7 +47,8 @@ export function createTrainStoreActivities({
         return undefined;
       }),
 
-    readTrainState: ({ output }) => withHeartbeat(() => readTrainState(openStore(output))),
+    readTrainState: ({ output }) =>
+      withHeartbeat(async () => stateOf(await readTrainCourse(openStore(output)))),
 
     mergeRound: ({ output, round }) =>
       withHeartbeat(async () => {
@@ -65,5 +67,19 @@ export function createTrainStoreActivities({
 
     sweepRounds: ({ output, round, best }) =>
       withHeartbeat(() => sweepRounds(openStore(output), round, best)),
+  };
+}
+
+/**
+ * What a workflow needs of the course of a training: the last round, and figures of the validations that it shows. Of
+ * thousands of rounds more would not fit a payload.
+ */
+function stateOf({ rounds, validations }: TrainCourse): TrainState {
+  const shown = new Set([validations[0], validations.at(-1), bestOf(validations)]);
+  return {
+    lastRound: rounds.at(-1) ?? null,
+    validations: validations.map((validation) =>
+      shown.has(validation) ? validation : { ...validation, metrics: {} },
+    ),
   };
 }

@@ -9,7 +9,7 @@ import { HEAD_PREFIX } from '../../model/head/shape.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import type { AdamWSettings } from '../../model/train/adamw.ts';
 import { encoderParameters, type Parameters } from '../../model/train/parameters.ts';
-import type { ImageLabels, RankingBatch, RankingOptions } from '../../model/train/rankingObjective.ts';
+import type { ImageLabels, RankingBatch, RankingOptions } from '../../model/ranking/rankingObjective.ts';
 import { randomNumbers, VIT_B16, writeCheckpoint, type CheckpointOptions } from '../checkpoint.ts';
 
 export interface StepCase {

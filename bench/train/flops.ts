@@ -1,7 +1,7 @@
 import { neighbourTables } from '../../model/head/neighbours.ts';
 import { Graph, type Dim } from '../../model/onnx/graph.ts';
 import { transposeIndices } from '../../model/onnx/uses.ts';
-import { buildRankingGraph, globalInput, hiddenInput, USES_INPUT } from '../../model/train/rankingGraph.ts';
+import { buildRankingGraph, globalInput, hiddenInput, USES_INPUT } from '../../model/ranking/rankingGraph.ts';
 import type { LoadedCase } from './cases.ts';
 
 /** Floating-point operations of the matrix products in a step's graph, two per multiplication and addition. */

@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import type { HeadSettings } from '../../model/clip/config.ts';
 import { initialState } from '../../model/train/adamw.ts';
-import { createRankingObjective } from '../../model/train/rankingObjective.ts';
-import { microBatchFor, stepBytes, type StepSizes } from '../../model/train/stepMemory.ts';
+import { createRankingObjective } from '../../model/ranking/rankingObjective.ts';
+import { microBatchFor, stepBytes, type StepSizes } from '../../model/ranking/stepMemory.ts';
 import { createTrainer } from '../../model/train/trainer.ts';
 import { adamwSettings, readStepCase, SETTINGS, vitCase, writeStepCase } from './cases.ts';
 
@@ -61,7 +61,6 @@ async function measure(dir: string, maxCategories: number): Promise<Report> {
     nodes: Math.min(maxCategories, step.categories),
     edges: step.inDegree,
     d: options.config.projection_dim,
-    form: step.form,
     layers: options.headShape?.layers ?? 0,
   };
   const microBatch =

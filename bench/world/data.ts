@@ -26,7 +26,8 @@ export interface World {
   labels(split: SplitName): Map<string, ReadonlySet<string>>;
 }
 
-const categorySchema = z.object({ name: z.string(), split: z.enum(['seen', 'unseen']) });
+const categorySchema = z.object({ name: z.string(), kind: z.string(), split: z.enum(['seen', 'unseen']) });
+type WorldCategory = z.infer<typeof categorySchema>;
 const lineSchema = z.object({ uri: z.string(), labels: z.array(z.string()) });
 type Line = z.infer<typeof lineSchema>;
 
@@ -79,7 +80,7 @@ const placesOf = (dir: string): Pick<World, 'model' | 'graph' | 'images'> => ({
   images: (split) => join(dir, split),
 });
 
-function readWorld(dir: string): { categories: DemoCategory[]; lines: (split: SplitName) => Line[] } {
+function readWorld(dir: string): { categories: WorldCategory[]; lines: (split: SplitName) => Line[] } {
   const categories = z
     .array(categorySchema)
     .parse(JSON.parse(readFileSync(join(dir, 'categories.json'), 'utf8')));
@@ -95,9 +96,17 @@ function readWorld(dir: string): { categories: DemoCategory[]; lines: (split: Sp
 const labelsOf = (lines: readonly Line[]): Map<string, ReadonlySet<string>> =>
   new Map(lines.map(({ uri, labels }) => [basename(uri), new Set(labels)]));
 
-/** The seen categories of a world, part `part` of {@link PARTS} of them as unseen ones. */
-export function holdBack(categories: readonly DemoCategory[], part: number): DemoCategory[] {
+/** The seen categories of a world, part `part` of {@link PARTS} of each kind as unseen ones. */
+export function holdBack(categories: readonly WorldCategory[], part: number): WorldCategory[] {
   const seen = categories.filter(({ split }) => split === 'seen');
-  const places = randomStream('held back').permutation(seen.length);
-  return seen.map(({ name }, i) => ({ name, split: places[i]! % PARTS === part ? 'unseen' : 'seen' }));
+  const held = new Set<WorldCategory>();
+  // Kinds differ in how often they are there: each quarter has its share of all.
+  const counts = new Map<string, number>();
+  for (const i of randomStream('held back').permutation(seen.length)) {
+    const category = seen[i]!;
+    const count = counts.get(category.kind) ?? 0;
+    counts.set(category.kind, count + 1);
+    if (count % PARTS === part) held.add(category);
+  }
+  return seen.map((category) => ({ ...category, split: held.has(category) ? 'unseen' : 'seen' }));
 }

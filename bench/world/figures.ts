@@ -1,10 +1,10 @@
 /** What runs came to, as gains over the untrained model. */
 import type { Agreement, Figures } from '../../cli/demo/assets.ts';
 
-/** Over the runs: `spread` is the sample standard deviation, 0 of a single run. */
+/** Over runs: `spread` is the sample standard deviation, null of a single run. */
 export interface Spread {
   mean: number;
-  spread: number;
+  spread: number | null;
 }
 
 export type Gains = Record<keyof Agreement, Record<keyof Figures, Spread>>;
@@ -17,7 +17,7 @@ const NAMES = ['mAP', 'F1@3', 'F1@5'] as const;
  * first: 3 seeds, the anchored form, this project's default settings but for the norm of the distillation. Its spread is
  * that of its trained models.
  */
-export const PROTOTYPE: Gains = {
+export const PROTOTYPE = {
   ZSL: {
     mAP: { mean: 23.87 - 22.72, spread: 0.18 },
     'F1@3': { mean: 30.6 - 25.3, spread: 1.2 },
@@ -28,7 +28,7 @@ export const PROTOTYPE: Gains = {
     'F1@3': { mean: 24.9 - 17.9, spread: 1.5 },
     'F1@5': { mean: 32.2 - 22.9, spread: 1.4 },
   },
-};
+} satisfies Gains;
 
 /** One line per protocol and figure. */
 export const CELLS = PROTOCOLS.flatMap((protocol) => NAMES.map((name) => ({ protocol, name })));
@@ -36,8 +36,12 @@ export const CELLS = PROTOCOLS.flatMap((protocol) => NAMES.map((name) => ({ prot
 export function meanAndSpread(values: readonly number[]): Spread {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+  return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
 }
+
+/** As `1.23 ± 0.45`. */
+export const spreadText = ({ mean, spread }: Spread): string =>
+  mean.toFixed(2) + (spread === null ? '' : ` ± ${spread.toFixed(2)}`);
 
 /** Gains of trained models, in points. */
 export function gainsOf(untrained: Agreement, trained: readonly Agreement[]): Gains {

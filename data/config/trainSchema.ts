@@ -142,6 +142,9 @@ export const pretrainSettingsSchema = z.strictObject({
   ...optimisation,
   rate: rate.default(1e-3).describe('Highest learning rate.'),
   weightDecay: optimisation.weightDecay.default(0.1).describe("AdamW's decoupled weight decay."),
+  withoutDecay: optimisation.withoutDecay
+    .default(['bias', 'norm', 'logit_scale'])
+    .describe('Parameters whose name contains one of these do not decay.'),
   localWeight: z.coerce
     .number()
     .min(0)

@@ -29,11 +29,10 @@ export async function createTrainer<Batch>(
   return {
     async step(state, batch, rates) {
       const { losses, gradients } = await objective.gradients(state.parameters, batch);
-      const broken = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
-      if (broken) throw notFinite(`the ${broken[0]}`, broken[1], state.step);
+      refuseNotFinite(losses, `In step ${state.step + 1}`);
       const next = await optimiser.update(state, gradients, rates);
       if (!Number.isFinite(next.gradientNorm))
-        throw notFinite("the gradients' norm", next.gradientNorm, state.step);
+        throw notFinite("the gradients' norm", next.gradientNorm, `In step ${state.step + 1}`);
       return { state: next.state, losses: { ...losses, gradientNorm: next.gradientNorm } };
     },
     losses: async ({ parameters: own }, batch) => (await objective.gradients(own, batch)).losses,
@@ -44,8 +43,14 @@ export async function createTrainer<Batch>(
   };
 }
 
-function notFinite(what: string, value: number, step: number): Failure {
-  return new Failure('Train.NotFinite', `In step ${step + 1}, ${what} is ${value}.`, {
+/** Throws `Train.NotFinite` where one of the losses is not a number; `when` begins the message. */
+export function refuseNotFinite(losses: Readonly<Record<string, number>>, when: string): void {
+  const broken = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
+  if (broken) throw notFinite(`the ${broken[0]}`, broken[1], when);
+}
+
+function notFinite(what: string, value: number, when: string): Failure {
+  return new Failure('Train.NotFinite', `${when}, ${what} is ${value}.`, {
     retryable: false,
     hint: 'Lower the learning rates, or set clipNorm.',
   });

@@ -62,9 +62,9 @@ describe('gains', () => {
     GZSL: figures(mAP, f1),
   });
 
-  it('are means over runs with the deviation of a sample', () => {
+  it('are means over runs with the deviation of a sample, which one run has not', () => {
     expect(meanAndSpread([1, 2, 3])).toEqual({ mean: 2, spread: 1 });
-    expect(meanAndSpread([4])).toEqual({ mean: 4, spread: 0 });
+    expect(meanAndSpread([4])).toEqual({ mean: 4, spread: null });
     const { ZSL } = gainsOf(agreement(20, 25), [agreement(21, 29), agreement(23, 31)]);
     expect(ZSL.mAP.mean).toBe(2);
     expect(ZSL['F1@3'].mean).toBe(5);

@@ -25,6 +25,7 @@ const progress: TrainProgress = {
   images: 640,
   pieces: 0,
   piecesDone: 0,
+  featureBytes: 0,
   rounds: 3,
   round: 1,
   shards: 2,

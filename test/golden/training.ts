@@ -11,7 +11,7 @@ import { checkpointWeights } from '../../model/clip/weights.ts';
 import { Graph } from '../../model/onnx/graph.ts';
 import { createAdamW, initialState } from '../../model/train/adamw.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
-import { createRankingObjective, type ImageLabels } from '../../model/train/rankingObjective.ts';
+import { createRankingObjective, type ImageLabels } from '../../model/ranking/rankingObjective.ts';
 import { compareValues, type Comparison } from './compare.ts';
 import { goldenEdges } from './edges.ts';
 

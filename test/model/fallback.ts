@@ -7,7 +7,7 @@ import { headShape } from '../../model/head/shape.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import { Graph } from '../../model/onnx/graph.ts';
 import { buildAdamW } from '../../model/train/adamw.ts';
-import { buildRankingGraph, globalInput, hiddenInput } from '../../model/train/rankingGraph.ts';
+import { buildRankingGraph, globalInput, hiddenInput } from '../../model/ranking/rankingGraph.ts';
 
 const [provider = 'webgpu'] = process.argv.slice(2);
 const folder = resolve(import.meta.dirname, '../golden/tiny');

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { mergeReceiptKey, shardReceiptKey } from '../../data/run/trainLayout.ts';
+import { pauseSignal } from '../../workflows/signals.ts';
 import { until } from './cli.ts';
 
 /** Files of a trained model whose bytes depend on nothing but the training's inputs. */
@@ -69,41 +70,32 @@ export interface ShardAtWork {
   pid: number;
 }
 
-/** The `trainShard` activities that workers have in hand, by the server at `address`. */
-export async function shardsInHand(address: string): Promise<ShardAtWork[]> {
-  const connection = await Connection.connect({ address });
-  try {
-    const client = new Client({ connection });
-    const found: ShardAtWork[] = [];
-    for await (const { workflowId, runId } of client.workflow.list({ query: 'ExecutionStatus="Running"' })) {
-      const { pendingActivities } = await connection.workflowService.describeWorkflowExecution({
-        namespace: 'default',
-        execution: { workflowId, runId },
-      });
-      const started = pendingActivities.filter(
-        ({ activityType, state }) =>
-          activityType?.name === 'trainShard' &&
-          state === proto.temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+/** The one workflow at work on a server, and the `trainShard` activities of it that workers have in hand. */
+async function shardsInHand(client: Client): Promise<{ handle?: WorkflowHandle; shards: ShardAtWork[] }> {
+  const shards: ShardAtWork[] = [];
+  for await (const { workflowId, runId } of client.workflow.list({ query: 'ExecutionStatus="Running"' })) {
+    const handle = client.workflow.getHandle(workflowId, runId);
+    const { pendingActivities } = (await handle.describe()).raw;
+    const started = (pendingActivities ?? []).filter(
+      ({ activityType, state }) => activityType?.name === 'trainShard' && state === STARTED,
+    );
+    if (started.length === 0) continue;
+    const { events } = await handle.fetchHistory();
+    for (const { activityId, lastWorkerIdentity } of started) {
+      const scheduled = events
+        ?.map((event) => event.activityTaskScheduledEventAttributes)
+        .find((attributes) => attributes?.activityId === activityId);
+      const { round, shard } = defaultPayloadConverter.fromPayload<{ round: number; shard: number }>(
+        scheduled!.input!.payloads![0]!,
       );
-      if (started.length === 0) continue;
-      const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      for (const { activityId, lastWorkerIdentity } of started) {
-        const scheduled = events?.find(
-          (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
-        );
-        const payload = scheduled?.activityTaskScheduledEventAttributes?.input?.payloads?.[0];
-        if (!payload) continue;
-        const { round, shard } = defaultPayloadConverter.fromPayload<{ round: number; shard: number }>(
-          payload,
-        );
-        found.push({ round, shard, pid: Number(lastWorkerIdentity?.split('@')[0]) });
-      }
+      shards.push({ round, shard, pid: Number(lastWorkerIdentity!.split('@')[0]) });
     }
-    return found;
-  } finally {
-    await connection.close();
+    return { handle, shards };
   }
+  return { shards };
 }
+
+const STARTED = proto.temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
 
 /**
  * Waits until a worker is in the middle of a shard of round `round` or later, and stops its process there, for the
@@ -115,13 +107,38 @@ export async function stopInShard(
   round: number,
   workMs: number,
 ): Promise<ShardAtWork> {
-  return until(`a shard of round ${round} of ${out} is at work`, async () => {
-    const atWork = (await shardsInHand(address)).find((shard) => shard.round >= round);
-    if (!atWork) return undefined;
-    await sleep(workMs / 2);
-    process.kill(atWork.pid, 'SIGSTOP');
-    if (!(await hasShard(out, atWork.round, atWork.shard))) return atWork;
-    process.kill(atWork.pid, 'SIGCONT');
-    return undefined;
-  });
+  return withClient(address, (client) =>
+    until(`a shard of round ${round} of ${out} is at work`, async () => {
+      const atWork = (await shardsInHand(client)).shards.find((shard) => shard.round >= round);
+      if (!atWork) return undefined;
+      await sleep(workMs / 2);
+      process.kill(atWork.pid, 'SIGSTOP');
+      if (!(await hasShard(out, atWork.round, atWork.shard))) return atWork;
+      process.kill(atWork.pid, 'SIGCONT');
+      return undefined;
+    }),
+  );
+}
+
+/** Waits until a shard is at work, and asks its training to pause. */
+export async function pauseInShard(address: string): Promise<void> {
+  await withClient(address, (client) =>
+    until('a shard is at work', async () => {
+      const { handle, shards } = await shardsInHand(client);
+      if (shards.length > 0) await handle!.signal(pauseSignal);
+      return shards.length > 0;
+    }),
+  );
+}
+
+async function withClient<Result>(
+  address: string,
+  during: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const connection = await Connection.connect({ address });
+  try {
+    return await during(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
 }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { Shared } from '../../activities/shared.ts';
 import type { Inference } from '../../activities/tag/dependencies.ts';
 import type { TrainingDevice } from '../../activities/train/dependencies.ts';
 import { Failure, messageOf } from '../../data/failure.ts';
 import type { DeviceOptions } from '../../model/onnx/session.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { CallName, Calls, Response, ThreadOptions } from './protocol.ts';
-import { SharedSessions } from './sharedSessions.ts';
 import { ThreadedTraining } from './trainingService.ts';
 
 /** {@link Inference} and {@link TrainingDevice} in a thread of its own. */
@@ -29,9 +29,7 @@ class ThreadedInference implements InferenceService {
   private readonly device: DeviceOptions;
   private readonly thread: Worker;
   private readonly pending = new Map<number, PromiseWithResolvers<unknown>>();
-  private readonly taggers = new SharedSessions<{ batchSize: number }>((key) =>
-    this.call('closeTagger', { key }),
-  );
+  private readonly taggers = new Shared<{ batchSize: number }>((key) => this.call('closeTagger', { key }));
   private serial = 0;
   private readonly loss = new AbortController();
   private stopping = false;

@@ -2,11 +2,11 @@
 import type { TrainerBatch, TrainerSetup } from '../../activities/train/dependencies.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import type { DeviceOptions } from '../../model/onnx/session.ts';
-import { createActivationEncoder, type ActivationEncoder } from '../../model/train/activations.ts';
+import { createActivationEncoder, type ActivationEncoder } from '../../model/ranking/activations.ts';
 import type { AdamWSettings, TrainingState } from '../../model/train/adamw.ts';
 import type { Objective } from '../../model/train/objective.ts';
-import { createRankingObjective } from '../../model/train/rankingObjective.ts';
-import { createScorer, type Scorer } from '../../model/train/scorer.ts';
+import { createRankingObjective } from '../../model/ranking/rankingObjective.ts';
+import { createScorer, type Scorer } from '../../model/ranking/scorer.ts';
 import { createTrainer, type Trainer } from '../../model/train/trainer.ts';
 import { createContrastiveObjective } from '../../model/pretrain/contrastiveObjective.ts';
 import { clipParameterShapes } from '../../model/pretrain/shapes.ts';

@@ -1,9 +1,9 @@
 /** Messages about training between a process and its inference thread. */
 import type { TrainerBatch, TrainerSetup } from '../../activities/train/dependencies.ts';
-import type { ActivationValues } from '../../model/train/activations.ts';
+import type { ActivationValues } from '../../model/ranking/activations.ts';
 import type { TrainingState } from '../../model/train/adamw.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
-import type { ScorerOptions } from '../../model/train/scorer.ts';
+import type { ScorerOptions } from '../../model/ranking/scorer.ts';
 
 export interface TrainingCalls {
   openEncoder: {

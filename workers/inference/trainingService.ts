@@ -1,3 +1,4 @@
+import { Shared } from '../../activities/shared.ts';
 import type {
   SharedEncoder,
   SharedScorer,
@@ -6,7 +7,6 @@ import type {
   TrainingDevice,
 } from '../../activities/train/dependencies.ts';
 import type { CallName, Calls } from './protocol.ts';
-import { SharedSessions } from './sharedSessions.ts';
 
 /** Sends a call to the inference thread; `transfer` are buffers that are handed over. */
 export type Call = <Name extends CallName>(
@@ -20,16 +20,16 @@ export class ThreadedTraining implements TrainingDevice {
   readonly fingerprint: TrainingDevice['fingerprint'];
   readonly encodeCategories: TrainingDevice['encodeCategories'];
   private readonly call: Call;
-  private readonly encoders: SharedSessions<{ batchSize: number }>;
-  private readonly trainers: SharedSessions<undefined>;
+  private readonly encoders: Shared<{ batchSize: number }>;
+  private readonly trainers: Shared<undefined>;
   private serial = 0;
 
   constructor(call: Call, inference: Pick<TrainingDevice, 'fingerprint' | 'encodeCategories'>) {
     this.call = call;
     this.fingerprint = inference.fingerprint;
     this.encodeCategories = inference.encodeCategories;
-    this.encoders = new SharedSessions((key) => call('closeEncoder', { key }));
-    this.trainers = new SharedSessions((key) => call('closeTrainer', { key }));
+    this.encoders = new Shared((key) => call('closeEncoder', { key }));
+    this.trainers = new Shared((key) => call('closeTrainer', { key }));
   }
 
   async activationEncoder(

@@ -3,7 +3,7 @@ import pMap from 'p-map';
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
 import { featuresPieceKey } from '../../../data/run/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
-import type { ActivationShape, ActivationValues } from '../../../model/train/activations.ts';
+import type { ActivationShape, ActivationValues } from '../../../model/ranking/activations.ts';
 import type { SharedEncoder } from '../dependencies.ts';
 import { requireFeaturesReceipt, type FeaturesReceipt } from './featuresReceipt.ts';
 import type { FailedImage, ImageLoader } from './imageLoader.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../../data/run/trainLayout.ts';
 import { encodeSafetensors, tensorPlaces } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
-import type { ActivationShape } from '../../../model/train/activations.ts';
+import type { ActivationShape } from '../../../model/ranking/activations.ts';
 import { emptyActivations, type ActivationSource } from './activationSource.ts';
 import { readFeaturesReceipt, type FeaturesReceipt } from './featuresReceipt.ts';
 

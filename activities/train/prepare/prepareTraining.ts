@@ -18,9 +18,9 @@ import { subgraph } from '../../../data/subgraph.ts';
 import { initialHead } from '../../../model/head/initialise.ts';
 import type { HeadShape } from '../../../model/head/head.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
-import { activationBytes, activationShape } from '../../../model/train/activations.ts';
+import { activationBytes, activationShape } from '../../../model/ranking/activations.ts';
 import { encoderParameters, type Parameters } from '../../../model/train/parameters.ts';
-import { microBatchFor } from '../../../model/train/stepMemory.ts';
+import { microBatchFor } from '../../../model/ranking/stepMemory.ts';
 import type { TrainPlan } from '../../../workflows/trainTypes.ts';
 import { categoryGraph, readCategories, seenCategories } from '../../prepare.ts';
 import type { TrainingDevice } from '../dependencies.ts';
@@ -174,7 +174,7 @@ function microBatchOf(
   seen: number,
   edges: readonly { target: number }[],
 ): number {
-  const { form, trainedBlocks, maxCategories, batchSize } = settings;
+  const { trainedBlocks, maxCategories, batchSize } = settings;
   const { config } = model;
   const degrees = new Map<number, number>();
   for (const { target } of edges) degrees.set(target, (degrees.get(target) ?? 0) + 1);
@@ -189,7 +189,6 @@ function microBatchOf(
       nodes: Math.min(seen, maxCategories),
       edges: 1 + Math.max(0, ...degrees.values()),
       d,
-      form,
       layers: headShape?.layers ?? 0,
     },
     batchSize,

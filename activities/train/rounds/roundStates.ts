@@ -28,6 +28,8 @@ const shardReceiptSchema = z.object({
   loss: z.number(),
   losses: z.record(z.string(), z.number()),
   seconds: z.number(),
+  /** Of what computed it: docs/determinism.md. */
+  fingerprint: z.record(z.string(), z.string()),
 });
 export type ShardReceipt = z.infer<typeof shardReceiptSchema>;
 

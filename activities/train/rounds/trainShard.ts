@@ -3,6 +3,7 @@ import { CHECKPOINT } from '../../../data/run/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { initialState, type TrainingState } from '../../../model/train/adamw.ts';
 import { batchRows, shardSlice } from '../../../model/train/dataOrder.ts';
+import { refuseNotFinite } from '../../../model/train/trainer.ts';
 import type { TrainShardProgress } from '../../../workflows/trainTypes.ts';
 import type { TrainingDevice } from '../dependencies.ts';
 import type { FailedImage } from '../features/imageLoader.ts';
@@ -68,9 +69,7 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
       next = step + 1 < last ? load(step + 1) : undefined;
       // Awaited in the next turn; a failure before that must not count as unhandled.
       next?.catch(() => undefined);
-      const losses = await training.step(loaded.batch, task.rates(step)).catch((error: unknown) => {
-        throw located(error, round, shard, output);
-      });
+      const losses = await training.step(loaded.batch, task.rates(step));
       for (const [name, value] of Object.entries(losses)) sums[name] = (sums[name] ?? 0) + value;
       seen += loaded.images;
       failed.push(...loaded.failed);
@@ -78,6 +77,8 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
       report({ round, shard, step: step + 1 - first, images: seen, loss });
     }
     refuseUnreadable(failed, seen, task.maxFailureRate);
+    // No later loss of the round shows what the last step led to, and what is merged is to be good.
+    refuseNotFinite(await training.losses((await load(last - 1)).batch), `After step ${last}`);
     const steps = last - first;
     const losses = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / steps]));
     const seconds = (performance.now() - startedMs) / 1000;
@@ -88,7 +89,10 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
       loss: losses['loss'] ?? 0,
       losses,
       seconds,
+      fingerprint: { ...device.fingerprint },
     });
+  } catch (error) {
+    throw located(error, round, shard, output);
   } finally {
     await next?.catch(() => undefined);
     await training.release();
@@ -119,6 +123,9 @@ function refuseUnreadable(failed: readonly FailedImage[], images: number, maxFai
   throw new Failure(
     'Train.UnreadableImages',
     `${failed.length} of ${images} images could not be read, more than the ${100 * maxFailureRate} % that are let pass: ${named.join(', ')}${failed.length > named.length ? ', ...' : ''}.`,
-    { retryable: false, hint: 'Mend the data set, or raise maxFailureRate in the `train` section.' },
+    {
+      retryable: false,
+      hint: 'Mend the data set, or raise maxFailureRate in its section of c2srt.yaml, and train into another --out: this one keeps what was read and how it was set.',
+    },
   );
 }

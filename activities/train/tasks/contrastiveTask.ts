@@ -13,9 +13,12 @@ import { rateShare } from '../../../model/train/schedule.ts';
 import type { TrainerSetup, TrainingDevice } from '../dependencies.ts';
 import type { FailedImage, ImageLoader } from '../features/imageLoader.ts';
 import type { Prepared } from '../prepare/prepared.ts';
+import { trainingRows } from './trainingRows.ts';
 import type { LoadedBatch, TrainingTask } from './trainingTask.ts';
 
 export interface ContrastiveTaskOptions {
+  /** Names the run in this worker. */
+  key: string;
   output: ObjectStore;
   settings: PretrainSettings;
   prepared: Prepared;
@@ -26,12 +29,11 @@ export interface ContrastiveTaskOptions {
 
 /** Pre-training of both encoders on images and what is said of them. */
 export function openContrastiveTask(options: ContrastiveTaskOptions): TrainingTask {
-  const { output, settings, prepared, model, device, loader } = options;
+  const { key, output, settings, prepared, model, device, loader } = options;
   const { plan } = prepared;
   const { preprocess, config, tokenizer } = model;
   const imageBytes = preprocess.cropSize ** 2 * 3;
   const patches = patchCount(config.vision_config);
-  const key = `${output.uri} ${prepared.model}`;
   const setup: TrainerSetup = {
     kind: 'contrastive',
     options: {
@@ -93,7 +95,7 @@ export function openContrastiveTask(options: ContrastiveTaskOptions): TrainingTa
       const { schedule: kind, warmupSteps, rate } = settings;
       return { encoder: rate * rateShare(step, { kind, warmupSteps, steps: plan.steps }) };
     },
-    rows: (from, to) => readSnapshotRows(output, snapshotFolder('train'), from, to),
+    rows: trainingRows(output),
     async load(_, images, { step, shard }, signal): Promise<LoadedBatch> {
       const shown = shownPatchCount(settings, patches, step, plan.steps);
       const loaded = await batchOf(images, [settings.seed, shard, step], shown, signal);

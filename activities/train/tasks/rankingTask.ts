@@ -5,7 +5,7 @@ import { decodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { IndexedEdge } from '../../../data/subgraph.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
-import { activationShape } from '../../../model/train/activations.ts';
+import { activationShape } from '../../../model/ranking/activations.ts';
 import { rateShare } from '../../../model/train/schedule.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
 import { computedActivations, keptActivations, type ActivationSource } from '../features/activationSource.ts';
@@ -13,10 +13,13 @@ import type { SharedEncoder, TrainingDevice } from '../dependencies.ts';
 import type { ImageLoader } from '../features/imageLoader.ts';
 import type { Prepared, PreparedRanking } from '../prepare/prepared.ts';
 import { readMerged } from '../rounds/roundStates.ts';
+import { trainingRows } from './trainingRows.ts';
 import type { TrainingTask } from './trainingTask.ts';
 import { validateRanking } from './validateRanking.ts';
 
 export interface RankingTaskOptions {
+  /** Names the run in this worker. */
+  key: string;
   output: ObjectStore;
   settings: TrainSettings;
   prepared: Prepared;
@@ -29,7 +32,7 @@ export interface RankingTaskOptions {
 
 /** Training of encoder and head on labelled images. */
 export async function openRankingTask(options: RankingTaskOptions): Promise<TrainingTask> {
-  const { output, settings, prepared, model, device } = options;
+  const { key, output, settings, prepared, model, device } = options;
   const ranking = prepared.ranking!;
   const { plan } = prepared;
   const { parameters } = await readMerged(output, 0);
@@ -47,7 +50,7 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Trai
   };
   const sources = new ActivationSources(options);
   return {
-    key: `${output.uri} ${prepared.model}`,
+    key,
     setup: {
       kind: 'ranking',
       options: {
@@ -79,7 +82,7 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Trai
       const share = rateShare(step, { kind, warmupSteps, steps: plan.steps });
       return { encoder: encoderRate * share, head: headRate * share };
     },
-    rows: (from, to) => readSnapshotRows(output, snapshotFolder('train'), from, to),
+    rows: trainingRows(output),
     async load(numbers, images, { step, shard }, signal) {
       const source = await sources.of('train');
       const { hidden, global, failed } = await source.read(numbers, images, signal);

@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import { etaText, LinesDisplay, rateText, retryText, type ProgressDisplay } from '../progressDisplay.ts';
 import type { TrainRunProgress } from './progress.ts';
-import { lossText, validationText } from './texts.ts';
+import { lossText, sizeText, validationText } from './texts.ts';
 
 const STAGES: Readonly<Record<Exclude<TrainRunProgress['stage'], 'done'>, string>> = {
   snapshot: 'reading the data set',
@@ -33,7 +33,9 @@ class LineDisplay extends LinesDisplay<TrainRunProgress> {
 
 function detail(progress: TrainRunProgress): string {
   if (progress.stage === 'features')
-    return progress.pieces === 0 ? '' : `: ${progress.piecesDone} of ${progress.pieces} pieces`;
+    return progress.pieces === 0
+      ? ''
+      : `: ${progress.piecesDone} of ${progress.pieces} pieces, ${sizeText(progress.featureBytes)} in all`;
   return progress.stage === 'train' ? `: ${trainText(progress)}` : '';
 }
 

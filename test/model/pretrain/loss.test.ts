@@ -1,16 +1,16 @@
 import * as ort from 'onnxruntime-node';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pairTargets } from '../../model/pretrain/contrastiveFeeds.ts';
+import { pairTargets } from '../../../model/pretrain/contrastiveFeeds.ts';
 import {
   attendedSimilarities,
   contrastiveLoss,
   limitedGradient,
   limitedScale,
-} from '../../model/pretrain/contrastiveLoss.ts';
-import { gradients } from '../../model/onnx/gradients.ts';
-import { Graph } from '../../model/onnx/graph.ts';
-import { createSession } from '../../model/onnx/session.ts';
+} from '../../../model/pretrain/contrastiveLoss.ts';
+import { gradients } from '../../../model/onnx/gradients.ts';
+import { Graph } from '../../../model/onnx/graph.ts';
+import { createSession } from '../../../model/onnx/session.ts';
 
 const DEVICE = { provider: 'cpu', threads: 1 } as const;
 const tensor = (values: Iterable<number>, shape: number[]) =>

@@ -5,8 +5,8 @@ import { neighbourFeeds, neighbourTables } from '../head/neighbours.ts';
 import { Graph } from '../onnx/graph.ts';
 import { classifyRuntimeError, createSession, type DeviceOptions, type Feeds } from '../onnx/session.ts';
 import { transposeIndices, usesFeeds } from '../onnx/uses.ts';
-import type { Objective, StepGradients } from './objective.ts';
-import { parameterFeeds, type Parameters } from './parameters.ts';
+import type { Objective, StepGradients } from '../train/objective.ts';
+import { parameterFeeds, type Parameters } from '../train/parameters.ts';
 import {
   buildRankingGraph,
   globalInput,
@@ -24,7 +24,7 @@ export interface ImageLabels {
   absent: readonly number[] | null;
 }
 
-/** Images of a step, as activations (model/train/activations.ts). */
+/** Images of a step, as activations (model/ranking/activations.ts). */
 export interface RankingBatch {
   /** [B, T, width]; half precision, as activations are kept, as its bits. */
   hidden: Uint16Array | Float32Array;

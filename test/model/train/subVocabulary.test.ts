@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { IndexedEdge } from '../../data/subgraph.ts';
-import { incomingEdges, sampleCategories } from '../../model/train/subVocabulary.ts';
+import type { IndexedEdge } from '../../../data/subgraph.ts';
+import { incomingEdges, sampleCategories } from '../../../model/ranking/subVocabulary.ts';
 
 const CATEGORIES = 60;
 

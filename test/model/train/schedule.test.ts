@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rateShare } from '../../model/train/schedule.ts';
+import { rateShare } from '../../../model/train/schedule.ts';
 
 const shares = (schedule: Parameters<typeof rateShare>[1]): number[] =>
   Array.from({ length: schedule.steps }, (_, step) => rateShare(step, schedule));

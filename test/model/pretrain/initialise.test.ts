@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openSafetensors } from '../../data/safetensors.ts';
-import { parseClipConfig } from '../../model/clip/config.ts';
-import { openModelFolder } from '../../model/modelFolder.ts';
-import { initialClipParameters } from '../../model/pretrain/initialise.ts';
-import { clipParameterShapes } from '../../model/pretrain/shapes.ts';
-import { TINY } from './pretrainWorld.ts';
+import { openSafetensors } from '../../../data/safetensors.ts';
+import { parseClipConfig } from '../../../model/clip/config.ts';
+import { openModelFolder } from '../../../model/modelFolder.ts';
+import { initialClipParameters } from '../../../model/pretrain/initialise.ts';
+import { clipParameterShapes } from '../../../model/pretrain/shapes.ts';
+import { TINY } from './smallWorld.ts';
 
-const GOLDEN = join(import.meta.dirname, '../golden');
+const GOLDEN = join(import.meta.dirname, '../../golden');
 
 test.each(['tiny', 'hub'])('the parameters are the tensors of a checkpoint: %s', (name) => {
   const folder = join(GOLDEN, name, 'clip');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchRows, shardSlice, stepsPerEpoch, type DataOrder } from '../../model/train/dataOrder.ts';
+import { batchRows, shardSlice, stepsPerEpoch, type DataOrder } from '../../../model/train/dataOrder.ts';
 
 const orders = fc
   .record({

@@ -10,7 +10,7 @@ import { HEAD_PREFIX } from '../head/shape.ts';
 import { Graph } from '../onnx/graph.ts';
 import { classifyRuntimeError, createSession, type DeviceOptions } from '../onnx/session.ts';
 import { headChunk } from '../tagger.ts';
-import { parameterFeeds, parameterInputs, type Parameters } from './parameters.ts';
+import { parameterFeeds, parameterInputs, type Parameters } from '../train/parameters.ts';
 import { hiddenInput, STEP_INPUTS } from './rankingGraph.ts';
 
 export interface ScorerOptions {

@@ -10,7 +10,7 @@ import { gradients } from '../onnx/gradients.ts';
 import * as op from '../onnx/ops.ts';
 import { declareUses } from '../onnx/uses.ts';
 import { distillationLoss, rankingLoss } from './losses.ts';
-import { parameterInputs } from './parameters.ts';
+import { parameterInputs } from '../train/parameters.ts';
 
 export interface LossSettings {
   margin: number;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { outerStep } from '../../model/train/outerStep.ts';
+import { outerStep } from '../../../model/train/outerStep.ts';
 
 const PLAIN = { outerStep: 1, outerMomentum: 0 };
 const floats = (length: number) =>

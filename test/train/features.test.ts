@@ -1,0 +1,72 @@
+/** Kept features and computed ones are the same; and once they are kept, no image is needed any more. */
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openStore } from '../../data/store/open.ts';
+import { jsonOf, runCli, startCli, until, type CliOptions } from '../support/cli.ts';
+import { copyScenes, scenes, trainDemo, writeManifest } from '../support/demoTraining.ts';
+import { hasMerged, trainedBytes } from '../support/trainWatch.ts';
+import { makeWorkplace, type Workplace } from '../support/workplace.ts';
+
+const ROUNDS = 3;
+
+let place: Workplace;
+beforeAll(async () => {
+  place = await makeWorkplace();
+  const images = await copyScenes(scenes(0, 24), place.path('images'));
+  const broken = place.path('images', 'broken.jpg');
+  await writeFile(broken, 'not an image');
+  await writeManifest(place.path('train.jsonl'), [...images, { uri: broken, labels: ['wolf'] }]);
+  await writeManifest(
+    place.path('validation.jsonl'),
+    await copyScenes(scenes(24, 32), place.path('images', 'validation')),
+  );
+  for (const cache of ['always', 'none'])
+    await writeFile(
+      place.path(`${cache}.yaml`),
+      JSON.stringify({
+        train: {
+          ...{ cache, batchSize: 8, epochs: 3, localSteps: 3, warmupSteps: 2 },
+          ...{ maxCategories: 64, maxFailureRate: 0.1 },
+        },
+      }),
+    );
+});
+afterAll(() => place.clear());
+
+const here = (): CliOptions => ({ cwd: place.dir });
+const train = (cache: string): string[] =>
+  trainDemo(cache, '--validation', 'validation.jsonl', '--config', `${cache}.yaml`, '--json');
+
+it('a training that keeps its features goes on without images, and ends in the bytes of one that computes them', async () => {
+  const computed = await runCli(train('none'), here());
+  expect(computed.code, computed.stderr).toBe(0);
+  expect(jsonOf(computed)).toMatchObject({ rounds: ROUNDS, images: 72 });
+  expect(await pieces('none')).toEqual({});
+
+  const command = startCli(train('always'), here());
+  await until('a round is merged', () => hasMerged(place.path('always'), 1));
+  command.kill('SIGINT');
+  expect(await command.ended).toMatchObject({ code: 130 });
+  expect(await hasMerged(place.path('always'), ROUNDS)).toBe(false);
+  const kept = await pieces('always');
+  expect(Object.keys(kept)).toHaveLength(2);
+
+  await rm(place.path('images'), { recursive: true });
+  await mkdir(place.path('images'));
+  const resumed = await runCli(['resume', './always', '--json'], here());
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(await trainedBytes(place.path('always'))).toEqual(await trainedBytes(place.path('none')));
+  expect(await pieces('always')).toEqual(kept);
+}, 240_000);
+
+/** Inodes and times of the pieces of features: a piece that is written again is another file. */
+async function pieces(out: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const { key } of openStore(place.path(out)).list({ prefix: '_artifacts/' }))
+    if (key.endsWith('.safetensors')) {
+      const { ino, mtimeMs } = await stat(join(place.path(out), key));
+      found[key] = `${ino} ${mtimeMs}`;
+    }
+  return found;
+}
