@@ -79,7 +79,7 @@ export function compactCommand(program: Command, finish: (code: number) => void)
     console.log(
       flags.json
         ? JSON.stringify(summary)
-        : `${summary.tagged} images with tags and ${summary.failed} failures of ${summary.runs.length} runs: ${summary.output}/tags/*.parquet, failures/*.parquet.`,
+        : `${summary.tagged} images with tags and ${summary.failed} failures of ${summary.runs.length} runs, in ${summary.output}/tags and /failures.`,
     );
     finish(EXIT.ok);
   });
