@@ -1,10 +1,13 @@
+import { readChain } from '../data/run/chain.ts';
 import { findPendingShards } from '../data/run/pending.ts';
+import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { CorpusActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { checkShards, finishRun } from './finish.ts';
-import { writePlan, type PlanCursor } from './plan/writePlan.ts';
+import { retryChanges } from './plan/retryChanges.ts';
+import { writePlan, type PlanCursor, type PlanOptions } from './plan/writePlan.ts';
 
 export interface CorpusDependencies {
   openStore(uri: string): ObjectStore;
@@ -19,11 +22,13 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
         const { spec } = await requireTagRun(folder);
         const { include, exclude, shardSize } = spec;
         const since = spec.since === null ? undefined : openStore(spec.since);
-        const { shards, keys } = await writePlan(openStore(spec.source), folder, {
+        const source = openStore(spec.source);
+        const { shards, keys } = await writePlan(source, folder, {
           include,
           exclude,
           shardSize,
           since,
+          retry: spec.retry ? await retryOf(spec.retry, source, openStore) : undefined,
           from: previous,
           report,
           signal,
@@ -48,4 +53,13 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
         return finishRun(folder, await requireTagRun(folder), artifact, () => report(++steps));
       }),
   };
+}
+
+async function retryOf(
+  { parent, codes }: NonNullable<TagSpec['retry']>,
+  source: ObjectStore,
+  openStore: (uri: string) => ObjectStore,
+): Promise<PlanOptions['retry']> {
+  const chain = await readChain(openStore(parent), openStore);
+  return (after) => retryChanges(source, chain, { codes, after });
 }

@@ -3,8 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../data/failure.ts';
 import type { Counts } from '../data/run/counts.ts';
+import { modelHashOf } from '../data/run/modelHash.ts';
 import { countsOf } from '../data/run/receipt.ts';
+import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
+import { rowKeys } from '../data/run/rowKeys.ts';
 import type { ImageLimits } from '../data/images/limits.ts';
 import type { PreprocessConfig } from '../data/images/preprocessConfig.ts';
 import type { ObjectStore } from '../data/store/store.ts';
@@ -16,7 +19,7 @@ import type { TagActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabulary, readCategories, readVocabulary } from './prepare.ts';
 import type { Decoder, Inference } from './tag/dependencies.ts';
-import { planReader, rowKeys, type RunContext } from './tag/runContext.ts';
+import { planReader, type RunContext } from './tag/runContext.ts';
 import { tagShard, type ShardProgress } from './tag/tagShard.ts';
 import { Turn } from './tag/turn.ts';
 
@@ -57,6 +60,7 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
         const folder = openStore(output);
         const record = await requireTagRun(folder);
         const { dir, hash } = await resolveModel(record.spec.model);
+        if (record.spec.retry) await requireModelOf(openStore(record.spec.retry.parent), record.spec, hash);
         return prepareVocabulary(folder, cache, { record, model: openModelFolder(dir), hash, inference });
       }),
 
@@ -98,16 +102,7 @@ async function openRun(
   const { spec } = record;
   const { dir, hash } = await dependencies.resolveModel(spec.model);
   const prepared = await readVocabulary(output, artifact);
-  if (prepared.model !== hash) {
-    throw new Failure(
-      'Model.Changed',
-      `The model at ${spec.model} is not the one that ${output.uri} was started with.`,
-      {
-        subject: spec.model,
-        hint: 'Put the first model back and resume, or tag with the new one into another --out.',
-      },
-    );
-  }
+  if (prepared.model !== hash) throw modelChanged(spec.model, output);
   const model = openModelFolder(dir);
   const categories = await readCategories(output);
   const calibrationFile = join(dir, 'calibration.json');
@@ -137,3 +132,14 @@ async function openRun(
   };
   return { context, model, vocabulary: prepared.vocabulary };
 }
+
+/** A retry's rows go with its parent's, so they must be of the same model. Throws `Model.Changed`. */
+async function requireModelOf(parent: ObjectStore, { model }: TagSpec, hash: string): Promise<void> {
+  if ((await modelHashOf(parent)) !== hash) throw modelChanged(model, parent);
+}
+
+const modelChanged = (model: string, { uri }: ObjectStore): Failure =>
+  new Failure('Model.Changed', `The model at ${model} is not the one that ${uri} was started with.`, {
+    subject: model,
+    hint: 'Put the first model back and resume, or tag with the new one into another --out.',
+  });

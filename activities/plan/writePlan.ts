@@ -10,7 +10,7 @@ import {
 import { keyFilter } from '../../data/run/keyFilter.ts';
 import { readListing, readPlanIndex, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
 import type { ObjectInfo, ObjectStore } from '../../data/store/store.ts';
-import { changesSince } from './changes.ts';
+import { changesSince, type Change } from './changes.ts';
 import { ShardWriter } from './shardWriter.ts';
 
 /** How far an attempt got: heartbeat details, from which the next attempt goes on. */
@@ -27,6 +27,8 @@ export interface PlanOptions {
   shardSize: number;
   /** The folder of the run whose listing this one is compared with; absent: a full run. */
   since?: ObjectStore | undefined;
+  /** Set for a retry: what it makes of the listing behind a key, in place of the source's. */
+  retry?: ((after: string | undefined) => AsyncIterable<Change>) | undefined;
   /** Where an earlier attempt got to. */
   from?: PlanCursor | undefined;
   /** Told after every shard that was written. */
@@ -47,7 +49,7 @@ const NONE = { shards: 0, keys: 0, segments: [] };
 
 /**
  * Writes the plan of a run: the source's keys in UTF-8 byte order, in shards; with `since`, only keys that are new or
- * changed since that run, beside the whole listing and the keys that are gone. Memory is a few shards, whatever the
+ * changed since that run, beside the whole listing and the keys that are gone; with `retry`, only failed keys. Memory is a few shards, whatever the
  * number of keys. The index is put last and only once; an attempt that finds one returns it.
  *
  * Each attempt writes into a folder of its own and the index names the folder of every shard, so a lost attempt that
@@ -73,7 +75,9 @@ async function planKeys(
   output: ObjectStore,
   options: PlanOptions,
 ): Promise<PlanIndex> {
-  const { since, shardSize, from, signal } = options;
+  const { retry, shardSize, from, signal } = options;
+  // Both leave out most of the source, so both keep the whole listing for the next incremental run.
+  const since = options.since ?? retry;
   const attempt = randomUUID();
   const start = from?.index ?? { ...EMPTY, since: since ? { listing: NONE, deleted: NONE } : null };
   const counts = { excluded: start.excluded, markers: start.markers, sizeBytes: start.sizeBytes };
@@ -95,12 +99,15 @@ async function planKeys(
 
   const accepts = keyFilter(options.include, options.exclude);
   const after = from?.after;
-  const listed = acceptedEntries(
-    source.list({ ...(after !== undefined && { startAfter: after }), ...(signal && { signal }) }),
-    accepts,
-    counts,
-  );
-  const changes = changesSince(since && readListing(since), listed, { after, accepts });
+  const listed = (): AsyncIterable<PlanEntry> =>
+    acceptedEntries(
+      source.list({ ...(after !== undefined && { startAfter: after }), ...(signal && { signal }) }),
+      accepts,
+      counts,
+    );
+  const changes = retry
+    ? retry(after)
+    : changesSince(options.since && readListing(options.since), listed(), { after, accepts });
   for await (const { kind, entry } of changes) {
     if (since && kind !== 'deleted') await listing.add(entry);
     if (kind === 'deleted') await deleted.add(entry);

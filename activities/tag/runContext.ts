@@ -38,12 +38,3 @@ export function planReader(output: ObjectStore): (shard: number) => Promise<Plan
     return readPlanShard(output, found, shard);
   };
 }
-
-/**
- * The key that rows have for a key below the source: an S3 object's whole key, so that rows of one bucket can be
- * joined whatever prefix was tagged; the path below the folder for files.
- */
-export function rowKeys(source: string): (key: string) => string {
-  const prefix = /^s3:\/\/[^/]+\/(.+)$/.exec(source)?.[1];
-  return prefix === undefined ? (key) => key : (key) => `${prefix}/${key}`;
-}

@@ -100,6 +100,7 @@ function specOf(source: string, flags: TagFlags, settings: Settings, { categorie
     include: flags.include ?? [],
     exclude: flags.exclude ?? [],
     since: flags.since === undefined ? null : canonicalUri(flags.since),
+    retry: null,
     vocabulary: vocabularyHash(categories),
     graph: graph?.hash ?? null,
     model: modelUri(settings.model),
@@ -132,7 +133,7 @@ function numberFlag(
 }
 
 /** A run that lists its own output would never be the same twice. */
-function refuseNested(source: string, output: string): void {
+export function refuseNested(source: string, output: string): void {
   if (output !== source && !`${output}/`.startsWith(`${source}/`)) return;
   throw new Failure('Usage.OutputInsideSource', `--out ${output} lies inside the source ${source}.`, {
     subject: output,
@@ -163,7 +164,7 @@ async function refuseOtherSource(since: ObjectStore, source: string): Promise<vo
   }
 }
 
-async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
+export async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
   const { counts, parts } = (await readJson(output, MANIFEST)) as {
     counts: TagCorpusResult;
     parts: unknown[];

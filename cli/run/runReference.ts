@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { Failure } from '../../data/failure.ts';
-import { RUN_RECORD } from '../../data/run/layout.ts';
+import { COMPACT_RECORD, RUN_RECORD } from '../../data/run/layout.ts';
 import { kindOfRunId, runIdOf, type RunKind } from '../../data/run/record.ts';
 import { requireRun } from '../../data/run/requireRun.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
-import type { Session } from './session.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import type { Settings } from '../../data/config/schema.ts';
+import { openSession, type Session } from './session.ts';
 
 /** Where a run is: its id, its kind, and its folder. */
 export interface RunReference {
@@ -22,7 +24,8 @@ export function runOfFolder(kind: RunKind, uri: string): RunReference {
 }
 
 /** Whether RUN in a command is a folder's URI or path rather than an id. */
-const isFolder = (run: string): boolean => /[/\\.]/.test(run) || existsSync(join(run, RUN_RECORD));
+const isFolder = (run: string): boolean =>
+  /[/\\.]/.test(run) || [RUN_RECORD, COMPACT_RECORD].some((record) => existsSync(join(run, record)));
 
 /** RUN in a command: the run's id, which the server must know, or its folder, which is enough by itself. */
 export async function findRun(run: string, session: Session): Promise<RunReference> {
@@ -42,6 +45,17 @@ export async function findRun(run: string, session: Session): Promise<RunReferen
     subject: run,
     hint: "Give the URI of the run's folder instead: it is enough on any server. `c2srt runs` lists the runs that this one knows.",
   });
+}
+
+/** The folder of a run in a command that only reads it: a server is asked only for what an id stands for. */
+export async function folderOfRun(run: string, settings: Settings): Promise<ObjectStore> {
+  if (isFolder(run)) return openStore(run);
+  const session = await openSession(settings, () => undefined);
+  try {
+    return openStore((await findRun(run, session)).output);
+  } finally {
+    await session.close();
+  }
 }
 
 /** The workflow of a run that is at work. Throws `Usage.NotRunning`. */

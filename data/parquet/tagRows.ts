@@ -85,12 +85,22 @@ const list = (name: string): SchemaElement[] => [
 
 const root = (num_children: number): SchemaElement => ({ name: 'root', num_children });
 
+const FLOAT_ELEMENT: SchemaElement = { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' };
+const HALF_ELEMENT: SchemaElement = {
+  name: 'element',
+  type: 'FIXED_LEN_BYTE_ARRAY',
+  type_length: 2,
+  logical_type: { type: 'FLOAT16' },
+  repetition_type: 'REQUIRED',
+};
+
 /**
  * Columns of a tags part:
  * `key, etag, size_bytes, last_modified, width, height, tags: list<struct<label, score>>`
- * and, with `embedding`, `embedding: list<float>`. Only what a source may not tell is nullable.
+ * and, with `embedding`, `embedding: list<float>`, of 16-bit floats with `half`. Only what a source may not tell is
+ * nullable.
  */
-export function tagSchema(embedding: boolean): SchemaElement[] {
+export function tagSchema(embedding: boolean, half = false): SchemaElement[] {
   return [
     root(embedding ? 8 : 7),
     text('key'),
@@ -109,9 +119,29 @@ export function tagSchema(embedding: boolean): SchemaElement[] {
     { name: 'element', repetition_type: 'REQUIRED', num_children: 2 },
     text('label'),
     { name: 'score', type: 'FLOAT', repetition_type: 'REQUIRED' },
-    ...(embedding
-      ? [...list('embedding'), { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' } as const]
-      : []),
+    ...(embedding ? [...list('embedding'), half ? HALF_ELEMENT : FLOAT_ELEMENT] : []),
+  ];
+}
+
+/** One tag of an image, where a tag has a row of its own. */
+export interface LongRow {
+  key: string;
+  etag: string | null;
+  label: string;
+  score: number;
+  /** 1 for the image's highest score. */
+  rank: number;
+}
+
+/** Columns of a part with a row per tag: `key, etag, label, score, rank`; only `etag` is nullable. */
+export function longSchema(): SchemaElement[] {
+  return [
+    root(5),
+    text('key'),
+    text('etag', 'OPTIONAL'),
+    text('label'),
+    { name: 'score', type: 'FLOAT', repetition_type: 'REQUIRED' },
+    int32('rank'),
   ];
 }
 

@@ -1,12 +1,15 @@
 import type { DecodedArray, SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { Failure } from '../failure.ts';
+import { codecOptions, RUN_FORMAT, type PartFormat } from './partFormat.ts';
 import {
   METADATA_KEYS,
   PART_SCHEMA_VERSION,
   failureSchema,
+  longSchema,
   tagSchema,
   type FailureRow,
+  type LongRow,
   type PartMetadata,
   type TagRow,
 } from './tagRows.ts';
@@ -19,8 +22,8 @@ const ROW_GROUP_VALUES = 1_000_000;
 
 const MAX_INT32 = 0x7fffffff;
 
-/** A column as written: its name and how a row's value is found. */
-type Column<Row> = readonly [name: string, value: (row: Row) => unknown];
+/** A column as written: its name, how a row's value is found, and whether readers may ask which values it has not. */
+type Column<Row> = readonly [name: string, value: (row: Row) => unknown, bloomFilter?: true];
 
 const TAG_COLUMNS: readonly Column<TagRow>[] = [
   ['key', (row) => row.key],
@@ -35,6 +38,15 @@ const TAG_COLUMNS: readonly Column<TagRow>[] = [
 
 const EMBEDDING_COLUMN: Column<TagRow> = ['embedding', (row) => Array.from(row.embedding!, (x) => x + 0)];
 
+const LONG_COLUMNS: readonly Column<LongRow>[] = [
+  ['key', (row) => row.key],
+  ['etag', (row) => row.etag],
+  // Rows are in the order of keys, so bounds say nothing about labels.
+  ['label', (row) => row.label, true],
+  ['score', (row) => row.score + 0],
+  ['rank', (row) => row.rank],
+];
+
 const FAILURE_COLUMNS: readonly Column<FailureRow>[] = [
   ['key', (row) => row.key],
   ['etag', (row) => row.etag],
@@ -44,7 +56,7 @@ const FAILURE_COLUMNS: readonly Column<FailureRow>[] = [
 ];
 
 /**
- * Encodes `rows` as a tags part: Snappy, column statistics, the same bytes for the same rows and metadata.
+ * Encodes `rows` as a tags part: column statistics, dictionaries where they pay, the same bytes for the same rows and metadata.
  * Zero rows make a valid part with no row group.
  *
  * @param options.embedding whether the part has the `embedding` column; then every row needs one, all of one length.
@@ -53,19 +65,47 @@ const FAILURE_COLUMNS: readonly Column<FailureRow>[] = [
  */
 export function encodeTagRows(
   rows: readonly TagRow[],
-  options: { embedding: boolean; metadata: PartMetadata },
+  options: { embedding: boolean; metadata: PartMetadata; format?: PartFormat },
 ): Uint8Array {
-  const { embedding, metadata } = options;
+  const { embedding, metadata, format = RUN_FORMAT } = options;
   const dimension = embedding ? (rows[0]?.embedding?.length ?? 0) : 0;
   for (const row of rows) checkTagRow(row, embedding, dimension);
   return encode({
     rows,
     columns: embedding ? [...TAG_COLUMNS, EMBEDDING_COLUMN] : TAG_COLUMNS,
-    schema: tagSchema(embedding),
+    schema: tagSchema(embedding, format.halfEmbedding),
     valueCount: (row) => TAG_COLUMNS.length + row.tags.length + dimension,
     metadata,
+    format,
   });
 }
+
+/**
+ * Encodes the tags of `rows` as a part with a row per tag, in their order, with a Bloom filter over the labels of each
+ * row group; otherwise as {@link encodeTagRows}. Images without tags have no row.
+ *
+ * @throws Failure `Output.InvalidRow`
+ */
+export function encodeLongRows(
+  rows: readonly TagRow[],
+  { metadata, format }: { metadata: PartMetadata; format: PartFormat },
+): Uint8Array {
+  for (const row of rows) checkTagRow(row, false, 0);
+  return encode({
+    rows: longRows(rows),
+    columns: LONG_COLUMNS,
+    schema: longSchema(),
+    valueCount: () => LONG_COLUMNS.length,
+    metadata,
+    format,
+  });
+}
+
+/** A row per tag. */
+export const longRows = (rows: readonly TagRow[]): LongRow[] =>
+  rows.flatMap(({ key, etag, tags }) =>
+    tags.map(({ label, score }, i) => ({ key, etag, label, score, rank: i + 1 })),
+  );
 
 /**
  * Encodes `rows` as a failures part; as {@link encodeTagRows}. What is not valid Unicode in a message is replaced by
@@ -75,7 +115,7 @@ export function encodeTagRows(
  */
 export function encodeFailureRows(
   rows: readonly FailureRow[],
-  options: { metadata: PartMetadata },
+  options: { metadata: PartMetadata; format?: PartFormat },
 ): Uint8Array {
   for (const row of rows) {
     checkText(row.key, row.key, 'key');
@@ -89,6 +129,7 @@ export function encodeFailureRows(
     schema: failureSchema(),
     valueCount: () => FAILURE_COLUMNS.length,
     metadata: options.metadata,
+    format: options.format ?? RUN_FORMAT,
   });
 }
 
@@ -98,13 +139,15 @@ function encode<Row>(part: {
   schema: SchemaElement[];
   valueCount: (row: Row) => number;
   metadata: PartMetadata;
+  format: PartFormat;
 }): Uint8Array {
-  const { rows, columns, schema, valueCount, metadata } = part;
+  const { rows, columns, schema, valueCount, metadata, format } = part;
+  const groupRows = format.rowGroupRows ?? Infinity;
   const writer = new ByteWriter();
   const parquet = new ParquetWriter({
     writer,
     schema,
-    codec: 'SNAPPY',
+    ...codecOptions(format.compression),
     statistics: true,
     // Keys of one source share long prefixes: bounds cut to the default 16 bytes would tell no part from another.
     statisticsTruncateLength: Infinity,
@@ -118,10 +161,14 @@ function encode<Row>(part: {
   });
   for (let start = 0; start < rows.length;) {
     let end = start;
-    for (let values = 0; end < rows.length && values < ROW_GROUP_VALUES; end++)
+    for (let values = 0; end < rows.length && values < ROW_GROUP_VALUES && end - start < groupRows; end++)
       values += valueCount(rows[end]!);
     const group = rows.slice(start, end);
-    const columnData = columns.map(([name, value]) => ({ name, data: group.map(value) as DecodedArray }));
+    const columnData = columns.map(([name, value, bloomFilter = false]) => ({
+      name,
+      data: group.map(value) as DecodedArray,
+      bloomFilter,
+    }));
     sync(parquet.write({ columnData, rowGroupSize: group.length }));
     start = end;
   }

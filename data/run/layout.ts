@@ -9,8 +9,12 @@ export const GRAPH = '_inputs/graph.json';
 export const PLAN_INDEX = '_plan/index.json';
 export const RECEIPTS = '_receipts/';
 export const SPOOL = '_spool/';
+export const DELETIONS = '_deleted/';
 export const MANIFEST = '_manifest.json';
 export const SUCCESS = '_SUCCESS';
+
+/** What a compacted data set was made of, in its folder: in the place of a run's record. */
+export const COMPACT_RECORD = '_compact.json';
 
 /** What a shard becomes: its images' tags, and its failures. Both are written for every shard, zero rows included. */
 export const PART_KINDS = ['tags', 'failures'] as const;
@@ -30,7 +34,7 @@ export const listingShardKey = (attempt: string, shard: number): string =>
 /** A piece of the keys that an incremental run found gone, as the planning attempt wrote it, and in its place. */
 export const plannedDeletionsKey = (attempt: string, shard: number): string =>
   `_plan/${attempt}/deleted-${shardName(shard)}.jsonl`;
-export const deletionsKey = (shard: number): string => `_deleted/part-${shardName(shard)}.jsonl`;
+export const deletionsKey = (shard: number): string => `${DELETIONS}part-${shardName(shard)}.jsonl`;
 
 export const partKey = (kind: PartKind, shard: number): string => `${kind}/part-${shardName(shard)}.parquet`;
 

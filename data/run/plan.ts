@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { listingShardKey, PLAN_INDEX, planShardKey } from './layout.ts';
+import { deletionsKey, listingShardKey, PLAN_INDEX, planShardKey } from './layout.ts';
 
 /** A planned object: one line of a plan shard. What the source does not tell is null. */
 export const planEntrySchema = z.object({
@@ -32,7 +32,7 @@ const indexSchema = shardsSchema.extend({
   excluded: z.int().nonnegative(),
   /** Folder markers: zero bytes under a key that ends in `/`. */
   markers: z.int().nonnegative(),
-  /** In an incremental run the whole listing and the keys that are gone; null in a full one, whose plan is its listing. */
+  /** In an incremental run or a retry the whole listing and the keys that are gone; null in a full one, whose plan is its listing. */
   since: z.object({ listing: shardsSchema, deleted: shardsSchema }).nullable(),
 });
 
@@ -59,6 +59,14 @@ export async function* readListing(output: ObjectStore): AsyncGenerator<PlanEntr
       const { body } = await output.get(keyOf(attempt, shard));
       yield* decodePlanShard(Buffer.from(body).toString());
     }
+  }
+}
+
+/** The keys that an incremental run found gone, in order. */
+export async function* readDeletions(output: ObjectStore, index: PlanIndex): AsyncGenerator<PlanEntry> {
+  for (let shard = 0; shard < (index.since?.deleted.shards ?? 0); shard++) {
+    const { body } = await output.get(deletionsKey(shard));
+    yield* decodePlanShard(Buffer.from(body).toString());
   }
 }
 

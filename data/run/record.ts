@@ -13,6 +13,12 @@ export const tagSpecSchema = z.object({
   exclude: z.array(z.string()),
   /** Folder of the run that this one is incremental to; null: a full run. */
   since: z.string().nullable(),
+  /** The finished run whose failed rows this one tries again, and which of their codes (null: all); null: no retry. */
+  retry: z
+    .object({ parent: z.string(), codes: z.array(z.string()).nullable() })
+    .nullable()
+    // Records of releases that had no retries lack the field.
+    .default(null),
   /** Hash of the categories in `_inputs/categories.json`. */
   vocabulary: z.string(),
   /** Hash of the graph in `_inputs/graph.json`; null: the model's own, and WordNet where that has no edges. */

@@ -1,5 +1,6 @@
 import { Failure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
+import { SUCCESS } from './layout.ts';
 import { readRunRecord, type RunKind, type RunRecord, type TagRecord, type TrainRecord } from './record.ts';
 
 /** The record of a run of any kind that must be there. Throws `Run.NotFound`. */
@@ -17,6 +18,16 @@ export async function requireTagRun(output: ObjectStore): Promise<TagRecord> {
   const record = await requireRun(output);
   if (record.kind === 'tag') return record;
   throw otherKind(output, record, 'tag');
+}
+
+/** The record of a tag run that must have finished. Throws `Run.NotFound`, `Run.OtherKind`, `Run.Unfinished`. */
+export async function requireFinishedTagRun(output: ObjectStore): Promise<TagRecord> {
+  const record = await requireTagRun(output);
+  if (await output.head(SUCCESS)) return record;
+  throw new Failure('Run.Unfinished', `Run ${record.id} in ${output.uri} has not finished.`, {
+    subject: output.uri,
+    hint: `\`c2srt status ${output.uri}\` says where it is; \`c2srt resume ${output.uri}\` goes on with it.`,
+  });
 }
 
 /** The record of a training or pre-training that must be there. Throws `Run.NotFound`, `Run.OtherKind`. */

@@ -76,6 +76,7 @@ async function prepare(
       include: [],
       exclude: [],
       since: null,
+      retry: null,
       vocabulary: vocabularyHash(parseCategories(categories, CATEGORIES)),
       graph: graph === null ? null : graphHash(parseGraph(graph, GRAPH)),
       model: modelDir,

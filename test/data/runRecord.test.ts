@@ -31,6 +31,7 @@ const tagSpec: TagSpec = {
   include: [],
   exclude: ['*.txt'],
   since: null,
+  retry: null,
   vocabulary: 'v',
   graph: null,
   model: 'file:///model',

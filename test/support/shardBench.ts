@@ -51,6 +51,7 @@ export async function shardContext(
       include: [],
       exclude: [],
       since: null,
+      retry: null,
       vocabulary: 'v',
       graph: null,
       model: 'm',

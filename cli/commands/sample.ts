@@ -1,0 +1,111 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Command } from 'commander';
+import pMap from 'p-map';
+import { isFailure } from '../../data/failure.ts';
+import { rowPrefix } from '../../data/run/rowKeys.ts';
+import { openStore } from '../../data/store/open.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { EXIT } from '../exit.ts';
+import { settingsOf, withSettings } from '../options.ts';
+import { withTables } from '../query/runTables.ts';
+import { folderOfRun } from '../run/runReference.ts';
+import { wholeNumber } from '../wholeNumber.ts';
+
+const CONCURRENCY = 16;
+const INDEX = 'index.jsonl';
+
+interface SampleFlags {
+  label: string;
+  n: string;
+  out: string;
+  random?: boolean;
+  seed: string;
+}
+
+/** A line of the index: an image that was asked for, with its file or why there is none. */
+interface Sampled {
+  key: string;
+  label: string;
+  score: number;
+  etag: string | null;
+  width: number;
+  height: number;
+  file: string | null;
+  failure: string | null;
+}
+
+type Found = Pick<Sampled, 'key' | 'score' | 'etag' | 'width' | 'height'>;
+
+export function sampleCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('sample')
+    .description(
+      'Fetch some images that have a tag, with an index.jsonl: those with the highest scores, or any.',
+    )
+    .argument('<run>', "the run's folder or id, or the folder of a compacted data set")
+    .requiredOption('--label <name>', 'the tag')
+    .requiredOption('--out <dir>', 'the folder to write to')
+    .option('--n <n>', 'how many images', '20')
+    .option('--random', 'any of them, not those with the highest scores')
+    .option('--seed <n>', 'with --random: the same number picks the same images', '0');
+  withSettings(command, ['stateDir']);
+  command.action(async (run: string, flags: SampleFlags) => {
+    const limit = wholeNumber('--n', flags.n);
+    const seed = flags.random ? wholeNumber('--seed', flags.seed, 0) : undefined;
+    const output = await folderOfRun(run, settingsOf({ ...flags }));
+    const [found, source] = await withTables(output, { withChain: true }, async (connection, images) => [
+      await findImages(connection, flags.label, limit, seed),
+      images,
+    ]);
+    await mkdir(flags.out, { recursive: true });
+    const store = openStore(source);
+    const sampled = await pMap(found, (image, at) => fetchImage(store, flags, image, at), {
+      concurrency: CONCURRENCY,
+    });
+    await writeFile(join(flags.out, INDEX), sampled.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const failed = sampled.filter(({ failure }) => failure !== null);
+    for (const { key, failure } of failed) console.error(`${key}: ${failure}`);
+    console.log(`${sampled.length - failed.length} of ${sampled.length} images: ${join(flags.out, INDEX)}`);
+    finish(failed.length > 0 ? EXIT.withFailures : EXIT.ok);
+  });
+}
+
+/** Images with a tag by falling score; with a seed in an order that only that and the keys decide. */
+async function findImages(
+  connection: DuckDBConnection,
+  label: string,
+  limit: number,
+  seed: number | undefined,
+): Promise<Found[]> {
+  const order = seed === undefined ? 'tag.score DESC, key' : 'md5($seed || key), key';
+  const reader = await connection.runAndReadAll(
+    `SELECT key, tag.score AS score, etag, width, height
+     FROM (SELECT key, etag, width, height, unnest(tags) AS tag FROM current WHERE code IS NULL)
+     WHERE tag.label = $label ORDER BY ${order} LIMIT ${limit}`,
+    { label, ...(seed !== undefined && { seed: String(seed) }) },
+  );
+  return reader.getRowObjects() as unknown as Found[];
+}
+
+/** Writes an image as `0001.jpg`, by its place in the sample: keys may be names that no file can have. */
+async function fetchImage(
+  source: ObjectStore,
+  { label, out }: SampleFlags,
+  { key, score, etag, width, height }: Found,
+  at: number,
+): Promise<Sampled> {
+  const line = { key, label, score, etag, width, height };
+  const extension = extname(key);
+  const file = `${String(at + 1).padStart(4, '0')}${/^\.\w{1,8}$/.test(extension) ? extension : ''}`;
+  try {
+    const below = key.slice(rowPrefix(source.uri).length);
+    const { body } = await source.get(below, etag === null ? {} : { ifMatch: etag });
+    await writeFile(join(out, file), body);
+    return { ...line, file, failure: null };
+  } catch (error) {
+    if (!isFailure(error, 'Store.')) throw error;
+    return { ...line, file: null, failure: error.code };
+  }
+}

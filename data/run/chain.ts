@@ -1,0 +1,67 @@
+import { Failure } from '../failure.ts';
+import type { ObjectStore } from '../store/store.ts';
+import { readPlanIndex, type PlanIndex } from './plan.ts';
+import type { TagRecord, TagSpec } from './record.ts';
+import { requireFinishedTagRun } from './requireRun.ts';
+
+/** A finished run of a chain. */
+export interface ChainRun {
+  output: ObjectStore;
+  record: TagRecord;
+  index: PlanIndex;
+}
+
+/** The run that another goes on from: the one that it is incremental to, or whose failures it tried again. */
+export const parentOf = ({ since, retry }: Pick<TagSpec, 'since' | 'retry'>): string | null =>
+  retry?.parent ?? since;
+
+/**
+ * The runs that lead to a finished one, oldest first: a full run, then incremental ones and retries, each going on
+ * from the one before.
+ *
+ * @throws Failure `Run.NotFound`, `Run.OtherKind`, `Run.Unfinished`, naming the run of the chain that it is about;
+ *   `Run.Chain` where records name each other in a circle.
+ */
+export async function readChain(
+  output: ObjectStore,
+  openStore: (uri: string) => ObjectStore,
+): Promise<ChainRun[]> {
+  const chain: ChainRun[] = [];
+  for (let at: ObjectStore | undefined = output; at;) {
+    const { uri } = at;
+    if (chain.some((run) => run.output.uri === uri))
+      throw new Failure('Run.Chain', `The records of the runs before ${output.uri} lead back to ${uri}.`, {
+        subject: uri,
+      });
+    const record = await requireFinishedTagRun(at);
+    const index = await readPlanIndex(at);
+    if (!index) throw new Failure('Run.Incomplete', `${uri} has no plan.`, { subject: uri });
+    chain.unshift({ output: at, record, index });
+    const parent = parentOf(record.spec);
+    at = parent === null ? undefined : openStore(parent);
+  }
+  return chain;
+}
+
+/**
+ * The chains of several runs as one, oldest first: the first run's, then of each next one what is not in it yet.
+ *
+ * @throws Failure as {@link readChain}; `Run.Different` where they are not runs of one source.
+ */
+export async function readChains(
+  outputs: readonly ObjectStore[],
+  openStore: (uri: string) => ObjectStore,
+): Promise<ChainRun[]> {
+  const all: ChainRun[] = [];
+  for (const output of outputs)
+    for (const run of await readChain(output, openStore))
+      if (!all.some((known) => known.output.uri === run.output.uri)) all.push(run);
+  const [first, ...others] = all;
+  const other = others.find(({ record }) => record.spec.source !== first!.record.spec.source);
+  if (!other) return all;
+  const [a, b] = [first!.record.spec.source, other.record.spec.source];
+  throw new Failure('Run.Different', `${first!.output.uri} is of ${a}, and ${other.output.uri} of ${b}.`, {
+    subject: other.output.uri,
+    hint: 'One view is of one source: give runs of the same one.',
+  });
+}

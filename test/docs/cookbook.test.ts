@@ -1,0 +1,221 @@
+/** The queries of docs/cookbook.md, read out of the page, on the output of real runs. */
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { duckDbPackage } from '../../cli/query/duckDb.ts';
+import { plainValues, type PlainValue } from '../../cli/query/plainValue.ts';
+import { withTables } from '../../cli/query/runTables.ts';
+import { openStore } from '../../data/store/open.ts';
+import { runCli } from '../support/cli.ts';
+import { readRows, type Row } from '../support/runRows.ts';
+import { makeWorkplace, type Workplace } from '../support/workplace.ts';
+
+const ASSETS = resolve('assets/demo');
+const SCENES = 60;
+
+interface Image {
+  key: string;
+  width: number;
+  height: number;
+  run: string;
+  tags: { label: string; score: number }[];
+}
+
+let place: Workplace;
+/** What the two runs have come to, read without DuckDB; and the last run's own rows. */
+let images: Image[];
+let failures: Row[];
+let last: Record<'tags' | 'failures', Row[]>;
+
+beforeAll(async () => {
+  place = await makeWorkplace();
+  const { scenes, words } = await assets();
+  await writeFile(place.path('categories.txt'), words.join('\n'));
+  for (const folder of ['even', 'odd', 'none'])
+    await mkdir(place.path('images', folder), { recursive: true });
+  const put = (scene: string, i: number): Promise<void> =>
+    copyFile(resolve(ASSETS, 'scenes', scene), place.path('images', i % 2 ? 'odd' : 'even', scene));
+  await Promise.all(scenes.slice(0, SCENES).map(put));
+  await writeFile(place.path('images/odd/empty.jpg'), '');
+  await writeFile(place.path('images/none/notes.txt'), 'no image');
+  const full = await tagged('full');
+  await rm(place.path('images/even', scenes[0]!));
+  await Promise.all(scenes.slice(SCENES, SCENES + 6).map(put));
+  await writeFile(place.path('images/none/more.txt'), 'no image either');
+  last = await tagged('later', '--since', 'full');
+
+  const rows = [...full.tags.filter(({ key }) => key !== `even/${scenes[0]!}`), ...last.tags];
+  images = (rows as unknown as Image[]).sort((a, b) => (a.key < b.key ? -1 : 1));
+  failures = [...full.failures, ...last.failures];
+}, 240_000);
+afterAll(() => place.clear());
+
+async function assets(): Promise<{ scenes: string[]; words: string[] }> {
+  const categories = JSON.parse(await readFile(resolve(ASSETS, 'categories.json'), 'utf8')) as {
+    name: string;
+  }[];
+  const scenes = (await readdir(resolve(ASSETS, 'scenes'))).filter((name) => name.endsWith('.jpg')).sort();
+  return { scenes, words: categories.map(({ name }) => name) };
+}
+
+async function tagged(out: string, ...flags: string[]): Promise<Record<'tags' | 'failures', Row[]>> {
+  const limits = ['--top-k', '5', '--threshold', '0.56', '--shard-size', '25', '--max-failure-rate', '1'];
+  const result = await runCli(
+    [
+      'tag',
+      'images',
+      '--categories',
+      'categories.txt',
+      '--model',
+      resolve(ASSETS, 'model'),
+      ...limits,
+    ].concat(['--out', out, '--json', ...flags]),
+    { cwd: place.dir },
+  );
+  expect(result.code, result.stderr).toBe(3);
+  return readRows(openStore(place.path(out)));
+}
+
+const page = await readFile('docs/cookbook.md', 'utf8');
+const recipes = new Map(
+  [...page.matchAll(/^## (.*)\n[^]*?```sql\n([^]*?)```/gm)].map(([, title, sql]) => [title!, sql!]),
+);
+
+/** The rows of a recipe's query; its files are written to the workplace. */
+async function rowsOf(title: string): Promise<Record<string, PlainValue>[]> {
+  const sql = recipes.get(title)!.replaceAll(/\) TO '/g, `) TO '${place.dir}/`);
+  const plain = plainValues(await duckDbPackage());
+  return withTables(openStore(place.path('later')), { withChain: true }, async (connection) => {
+    const rows = (await connection.runAndReadAll(sql)).getRowObjects();
+    return rows.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
+    );
+  });
+}
+
+const labelsOf = ({ tags }: Image): string[] => tags.map(({ label }) => label);
+const allTags = (): { key: string; label: string; score: number }[] =>
+  images.flatMap(({ key, tags }) => tags.map((tag) => ({ key, ...tag })));
+const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function groups<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  return Map.groupBy(items, keyOf);
+}
+
+/** What each recipe must give, made of the rows by other means. */
+const expected: Record<string, () => unknown> = {
+  'Images with one tag and not another': () =>
+    images
+      .filter((image) => labelsOf(image).includes('drink') && !labelsOf(image).includes('beer'))
+      .map(({ key }) => ({ key })),
+  'Label counts': () =>
+    [...groups(allTags(), ({ label }) => label)]
+      .map(([label, tags]) => ({
+        label,
+        images: tags.length,
+        mean_score: expect.closeTo(
+          tags.reduce((sum, { score }) => sum + score, 0) / tags.length,
+          6,
+        ) as number,
+      }))
+      .sort((a, b) => b.images - a.images || byCodePoint(a.label, b.label)),
+  'Tags joined with failures': () => [
+    { folder: 'none/', tagged: 0, failed: 1, codes: ['Image.Unsupported'] },
+    ...[...groups(last.tags, ({ key }) => key.replace(/[^/]*$/, ''))]
+      .map(([folder, rows]) => ({ folder, tagged: rows.length, failed: 0, codes: null }))
+      .sort((a, b) => byCodePoint(a.folder, b.folder)),
+  ],
+  "Histogram of a label's scores": () =>
+    [
+      ...groups(
+        allTags().filter(({ label }) => label === 'drink'),
+        ({ score }) => String(Math.floor(score * 50) / 50),
+      ),
+    ]
+      .map(([from, tags]) => ({ score_from: Number(from), images: tags.length }))
+      .sort((a, b) => a.score_from - b.score_from),
+  'Top images of each label': () =>
+    [...groups(allTags(), ({ label }) => label)]
+      .sort(([a], [b]) => byCodePoint(a, b))
+      .flatMap(([label, tags]) =>
+        tags
+          .sort((a, b) => b.score - a.score || byCodePoint(a.key, b.key))
+          .slice(0, 3)
+          .map(({ key, score }) => ({ label, key, score })),
+      ),
+  'Labels that occur together': () => {
+    const counts = groups(allTags(), ({ label }) => label);
+    const pairs = images.flatMap((image) =>
+      labelsOf(image).flatMap((a) => labelsOf(image).flatMap((b) => (a < b ? [`${a}\n${b}`] : []))),
+    );
+    return [...groups(pairs, (pair) => pair)]
+      .map(([pair, { length }]) => {
+        const [label, other] = pair.split('\n') as [string, string];
+        const rarer = Math.min(counts.get(label)!.length, counts.get(other)!.length);
+        return { label, other, images: length, share: length / rarer };
+      })
+      .sort((a, b) => b.images - a.images || byCodePoint(a.label, b.label) || byCodePoint(a.other, b.other));
+  },
+  'Images without tags': () =>
+    images.filter(({ tags }) => tags.length === 0).map(({ key, width, height }) => ({ key, width, height })),
+  'New since the last run': () =>
+    [
+      ...last.tags.map((row) => ({ key: row.key, labels: labelsOf(row as unknown as Image), code: null })),
+      ...last.failures.map(({ key, code }) => ({ key, labels: null, code })),
+    ].sort((a, b) => byCodePoint(a.key, b.key)),
+};
+
+test.each(Object.keys(expected))('%s', async (title) => {
+  const rows = await rowsOf(title);
+  expect(rows).toEqual(expected[title]!());
+  expect(rows.length).toBeGreaterThan(0);
+});
+
+const exported = (name: string): Promise<string> => readFile(place.path(name), 'utf8');
+
+test('Export to CSV', async () => {
+  await rowsOf('Export to CSV');
+  const [header, ...lines] = (await exported('tags.csv')).trim().split('\n');
+  expect(header).toBe('key,label,score');
+  expect(lines.map((line) => line.split(',').slice(0, 2))).toEqual(
+    images.flatMap(({ key, tags }) => tags.map(({ label }) => [key, label])),
+  );
+});
+
+test('Export to COCO', async () => {
+  await rowsOf('Export to COCO');
+  const coco = JSON.parse(await exported('coco.json')) as {
+    images: { id: number; file_name: string; width: number }[];
+    annotations: { id: number; image_id: number; category_id: number; score: number }[];
+    categories: { id: number; name: string }[];
+  };
+  expect(coco.images.map(({ file_name: name, width }) => [name, width])).toEqual(
+    images.map(({ key, width }) => [key, width]),
+  );
+  const name = new Map(coco.categories.map((category) => [category.id, category.name]));
+  const keyOf = new Map(coco.images.map((image) => [image.id, image.file_name]));
+  const pairs = coco.annotations.map((of) => `${keyOf.get(of.image_id)!} ${name.get(of.category_id)!}`);
+  expect(pairs.sort()).toEqual(
+    allTags()
+      .map(({ key, label }) => `${key} ${label}`)
+      .sort(),
+  );
+  expect(new Set(coco.annotations.map(({ id }) => id)).size).toBe(coco.annotations.length);
+});
+
+test('Export to Label Studio', async () => {
+  await rowsOf('Export to Label Studio');
+  const tasks = JSON.parse(await exported('label-studio.json')) as {
+    data: { image: string };
+    predictions: { result: { value: { choices: string[] } }[] }[];
+  }[];
+  expect(
+    tasks.map(({ data, predictions }) => [data.image, predictions[0]!.result[0]!.value.choices]),
+  ).toEqual(images.map((image) => [`s3://bucket/${image.key}`, labelsOf(image)]));
+});
+
+test('every recipe of the page is tested, and the runs have failures and images without tags', () => {
+  const exports = ['Export to CSV', 'Export to COCO', 'Export to Label Studio'];
+  expect([...recipes.keys()].sort()).toEqual([...Object.keys(expected), ...exports].sort());
+  expect(failures).toHaveLength(3);
+});

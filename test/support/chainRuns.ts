@@ -1,0 +1,126 @@
+/** Tag runs in this process, with real stores and everything of a run but Temporal, sharp and the model. */
+import { createHash } from 'node:crypto';
+import { finishRun } from '../../activities/finish.ts';
+import { retryChanges } from '../../activities/plan/retryChanges.ts';
+import { writePlan } from '../../activities/plan/writePlan.ts';
+import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
+import { tagShard } from '../../activities/tag/tagShard.ts';
+import { Turn } from '../../activities/tag/turn.ts';
+import { Failure } from '../../data/failure.ts';
+import { readChain } from '../../data/run/chain.ts';
+import { claimRunFolder, runIdOf, type TagRecord, type TagSpec } from '../../data/run/record.ts';
+import { rowKeys } from '../../data/run/rowKeys.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import { attemptOptions } from './shardBench.ts';
+
+const SIDE = 8;
+const LABELS = ['dog', 'cat', 'tree', 'beach'];
+
+/** Bodies that start so are no images. */
+export const BAD = 'bad';
+
+/** Every other body is an image whose content has tags of its own. */
+const decoder: RunContext['decoder'] = {
+  decode(body) {
+    if (Buffer.from(body).toString().startsWith(BAD))
+      return Promise.reject(new Failure('Image.Corrupt', 'Its data is damaged.'));
+    const pixels = new Uint8Array(SIDE * SIDE * 3);
+    createHash('sha256').update(body).digest().copy(pixels);
+    return Promise.resolve({ pixels, width: body.length, height: SIDE });
+  },
+};
+
+export interface ChainRunOptions {
+  openStore(uri: string): ObjectStore;
+  spec?: Partial<TagSpec>;
+  /** Happens when the plan is there and no image has been fetched. */
+  planned?: () => Promise<void>;
+}
+
+/** Runs a tag run over `source` into `output` to its end; as its command, workflow and workers would. */
+export async function runInProcess(
+  source: ObjectStore,
+  output: ObjectStore,
+  { openStore, spec: given = {}, planned }: ChainRunOptions,
+): Promise<void> {
+  const record: TagRecord = {
+    kind: 'tag',
+    version: 1,
+    id: runIdOf('tag', output.uri),
+    createdAt: new Date().toISOString(),
+    spec: {
+      source: source.uri,
+      include: [],
+      exclude: [],
+      since: null,
+      retry: null,
+      vocabulary: 'v',
+      graph: null,
+      model: 'm',
+      topK: null,
+      threshold: null,
+      embedding: false,
+      shardSize: 3,
+      maxBytes: 1000,
+      maxPixels: 1000,
+      decodeTimeoutMs: 1000,
+      ...given,
+    },
+  };
+  await claimRunFolder(output, record);
+  const { spec } = record;
+  const { since, retry, include, exclude, shardSize } = spec;
+  const chain = retry && (await readChain(openStore(retry.parent), openStore));
+  const index = await writePlan(source, output, {
+    include,
+    exclude,
+    shardSize,
+    since: since === null ? undefined : openStore(since),
+    retry: chain ? (after) => retryChanges(source, chain, { codes: retry.codes, after }) : undefined,
+    report: () => undefined,
+  });
+  await planned?.();
+  const context: RunContext = {
+    output,
+    source,
+    record,
+    decoder,
+    imageSide: SIDE,
+    decide: (scores) =>
+      [...scores]
+        .map((score, i) => ({ label: LABELS[i]!, score }))
+        .filter(({ score }) => score >= 0.5)
+        .sort((a, b) => b.score - a.score),
+    concurrency: 4,
+    turn: new Turn(),
+    embedding: spec.embedding,
+    metadata: { run: record.id, model: 'm', vocabulary: 'v' },
+    fingerprint: { engine: 'test' },
+    rowKey: rowKeys(spec.source),
+    planShard: planReader(output),
+  };
+  const tagger = contentTagger(spec.embedding);
+  for (let shard = 0; shard < index.shards; shard++)
+    await tagShard(context, shard, attemptOptions(`attempt-${shard}`, { tagger }));
+  await finishRun(output, record, 'none', () => undefined);
+}
+
+/** Scores of an image are its first bytes: as many as there are labels. */
+function contentTagger(embedding: boolean): ReturnType<typeof attemptOptions>['tagger'] {
+  const imageBytes = SIDE * SIDE * 3;
+  return {
+    batchSize: 4,
+    run(pixels) {
+      const images = Array.from({ length: pixels.length / imageBytes }, (_, i) =>
+        pixels.slice(i * imageBytes, (i + 1) * imageBytes),
+      );
+      const firstOf = (count: number): Float32Array =>
+        Float32Array.from(images.flatMap((image) => [...image.subarray(0, count)].map((byte) => byte / 255)));
+      return Promise.resolve({
+        scores: firstOf(LABELS.length),
+        ...(embedding && { embeddings: firstOf(8) }),
+      });
+    },
+    release: () => Promise.resolve(),
+  };
+}
