@@ -65,7 +65,7 @@ export async function validateRanking(options: ValidationOptions): Promise<Omit<
     };
   }
   const group = metrics[options.score] ?? metrics['all']!;
-  // mAP alone is flat soon, and its noise would pick an early round while F1 still rises (docs/decisions/0010).
+  // mAP alone is flat soon, and its noise would pick an early round while F1 still rises (docs/decisions/0012-best-round.md).
   return { images: scores.length, score: (group['mAP']! + group['F1@3']!) / 2, metrics };
 }
 
