@@ -1,4 +1,4 @@
-import { readChain } from '../data/run/chain.ts';
+import { readChain } from '../data/chain/chain.ts';
 import { findPendingShards } from '../data/run/pending.ts';
 import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';

@@ -1,21 +1,21 @@
 /** The `c2srt` command. */
 import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './commands/cancel.ts';
-import { compactCommand } from './commands/compact.ts';
+import { compactCommand } from './commands/chain/compact.ts';
 import { devCommand } from './commands/dev.ts';
 import { describeError, EXIT, exitCodeOf } from './exit.ts';
 import { modelCommand } from './commands/model.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { pauseCommand } from './commands/pause.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
-import { queryCommand } from './commands/query.ts';
-import { retryFailuresCommand } from './commands/retryFailures.ts';
+import { queryCommand } from './commands/chain/query.ts';
+import { retryFailuresCommand } from './commands/chain/retryFailures.ts';
 import { runsCommand } from './commands/runs.ts';
-import { sampleCommand } from './commands/sample.ts';
+import { sampleCommand } from './commands/chain/sample.ts';
 import { statusCommand } from './commands/status.ts';
 import { tagCommand } from './commands/tag.ts';
 import { trainCommand } from './commands/train.ts';
-import { viewCommand } from './commands/view.ts';
+import { viewCommand } from './commands/chain/view.ts';
 import { workerCommand } from './commands/worker.ts';
 
 const program = new Command('c2srt')

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { isFailure } from '../../data/failure.ts';
-import type { ChainRun } from '../../data/run/chain.ts';
-import { currentOutcomes, type KeyOutcome } from '../../data/run/currentOutcomes.ts';
+import type { ChainRun } from '../../data/chain/chain.ts';
+import { currentOutcomes, type KeyOutcome } from '../../data/chain/currentOutcomes.ts';
 import { readListing, type PlanEntry } from '../../data/run/plan.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';

@@ -3,7 +3,7 @@ import { Failure } from '../../data/failure.ts';
 import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { requireTrainRun } from '../../data/run/requireRun.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
-import { CHECKPOINT, validationKey } from '../../data/run/trainLayout.ts';
+import { CHECKPOINT, validationKey } from '../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { openModelFolder, type ModelFolder } from '../../model/modelFolder.ts';
 import type {

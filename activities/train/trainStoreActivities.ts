@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeSnapshot } from '../../data/dataset/snapshot.ts';
 import { requireTrainRun } from '../../data/run/requireRun.ts';
-import { readTrainCourse, type TrainCourse } from '../../data/run/trainCourse.ts';
+import { readTrainCourse, type TrainCourse } from '../../data/training/trainCourse.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { bestOf } from '../../workflows/trainDecisions.ts';
 import type { TrainState, TrainStoreActivities } from '../../workflows/trainTypes.ts';

@@ -74,6 +74,8 @@ export async function evaluateModel(
   await c2srt(work, [
     ...['tag', world.images(split), '--out', out, '--model', model],
     ...['--categories', world.categoriesFile, '--top-k', String(world.categories.length)],
+    // The model's own graph would be given links from WordNet for categories that lost their sources with a quarter held back.
+    ...['--graph', world.graph],
   ]);
   return agreementOf(await readParts(join(out, 'tags')), world.labels(split), world.categories);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pMap from 'p-map';
 import { DELETIONS } from '../../data/run/layout.ts';
-import { duckDbPath, quoted } from '../../data/run/viewSql.ts';
+import { duckDbPath, quoted } from '../../data/chain/viewSql.ts';
 import { openStore } from '../../data/store/open.ts';
 import { s3Connection } from '../../data/store/s3Client.ts';
 

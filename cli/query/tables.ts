@@ -1,9 +1,9 @@
-import { readChain } from '../../data/run/chain.ts';
-import { readCompactRecord } from '../../data/run/compactRecord.ts';
+import { readChain } from '../../data/chain/chain.ts';
+import { readCompactRecord } from '../../data/chain/compactRecord.ts';
 import { Failure } from '../../data/failure.ts';
 import type { Layout } from '../../data/parquet/verifyFormat.ts';
 import { SUCCESS } from '../../data/run/layout.ts';
-import { rowsSql, viewRunOf, viewSql, type ViewRun } from '../../data/run/viewSql.ts';
+import { rowsSql, viewRunOf, viewSql, type ViewRun } from '../../data/chain/viewSql.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 

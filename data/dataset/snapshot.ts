@@ -8,7 +8,7 @@ import pMap from 'p-map';
 import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
 import { readJson } from '../run/plan.ts';
-import { snapshotFolder, type SnapshotName } from '../run/trainLayout.ts';
+import { snapshotFolder, type SnapshotName } from '../training/trainLayout.ts';
 import type { StoreOptions } from '../store/open.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { labelIndexer, type IndexedRow } from './labelled.ts';

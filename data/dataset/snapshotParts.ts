@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts';
-import type { SnapshotName } from '../run/trainLayout.ts';
+import type { SnapshotName } from '../training/trainLayout.ts';
 import type { SortedImage, SortedImages } from './sortedImages.ts';
 
 /** From this many images on, a share that is not 0 holds back at least one. */

@@ -1,5 +1,5 @@
 import { isSeen, type Category } from '../categories.ts';
-import type { SnapshotName } from '../run/trainLayout.ts';
+import type { SnapshotName } from '../training/trainLayout.ts';
 import type { SortedImage } from './sortedImages.ts';
 
 /** An image of a snapshot; categories by their indices in the run's categories, ascending. */

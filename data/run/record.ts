@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { RUN_RECORD } from './layout.ts';
-import { pretrainSpecSchema, trainSpecSchema } from './trainSpec.ts';
+import { pretrainSpecSchema, trainSpecSchema } from '../training/trainSpec.ts';
 
 /** Everything that determines a tag run's rows, apart from the images' own bytes. */
 export const tagSpecSchema = z.object({

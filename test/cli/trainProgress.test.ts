@@ -9,7 +9,7 @@ import { withinRound } from '../../cli/run/train/progress.ts';
 import { describeTrainStatus, trainStatusOfFolder } from '../../cli/run/train/status.ts';
 import { validationText } from '../../cli/run/train/texts.ts';
 import { RUN_RECORD } from '../../data/run/layout.ts';
-import { PREPARED, mergedStateKey, mergeReceiptKey, validationKey } from '../../data/run/trainLayout.ts';
+import { PREPARED, mergedStateKey, mergeReceiptKey, validationKey } from '../../data/training/trainLayout.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { TrainProgress, TrainShardProgress } from '../../workflows/trainTypes.ts';
 import { plan, validation } from '../support/trainServer.ts';

@@ -16,7 +16,7 @@ import {
   type SnapshotOptions,
 } from '../../data/dataset/snapshot.ts';
 import type { SnapshotRow } from '../../data/dataset/snapshotRow.ts';
-import { snapshotFolder } from '../../data/run/trainLayout.ts';
+import { snapshotFolder } from '../../data/training/trainLayout.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { all, failureOf } from '../support/s3.ts';

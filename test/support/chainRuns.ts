@@ -7,7 +7,7 @@ import { planReader, type RunContext } from '../../activities/tag/runContext.ts'
 import { tagShard } from '../../activities/tag/tagShard.ts';
 import { Turn } from '../../activities/tag/turn.ts';
 import { Failure } from '../../data/failure.ts';
-import { readChain } from '../../data/run/chain.ts';
+import { readChain } from '../../data/chain/chain.ts';
 import { claimRunFolder, runIdOf, type TagRecord, type TagSpec } from '../../data/run/record.ts';
 import { rowKeys } from '../../data/run/rowKeys.ts';
 import type { ObjectStore } from '../../data/store/store.ts';

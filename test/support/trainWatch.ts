@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { mergeReceiptKey, shardReceiptKey } from '../../data/run/trainLayout.ts';
+import { mergeReceiptKey, shardReceiptKey } from '../../data/training/trainLayout.ts';
 import { pauseSignal } from '../../workflows/signals.ts';
 import { until } from './cli.ts';
 

@@ -9,7 +9,7 @@ import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { preprocess } from '../../data/images/preprocess.ts';
 import { readSnapshotRows } from '../../data/dataset/snapshot.ts';
 import type { SnapshotRow } from '../../data/dataset/snapshotRow.ts';
-import { snapshotFolder } from '../../data/run/trainLayout.ts';
+import { snapshotFolder } from '../../data/training/trainLayout.ts';
 import { openSafetensors, readBytes, readFloats } from '../../data/safetensors.ts';
 import { openStore } from '../../data/store/open.ts';
 import { subgraph } from '../../data/subgraph.ts';

@@ -1,7 +1,7 @@
 /** Activations of a snapshot's images, by their rows: computed as they are needed, or read from the kept features. */
 import pMap from 'p-map';
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
-import { featuresPieceKey } from '../../../data/run/trainLayout.ts';
+import { featuresPieceKey } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { ActivationShape, ActivationValues } from '../../../model/ranking/activations.ts';
 import type { SharedEncoder } from '../dependencies.ts';

@@ -4,7 +4,7 @@ import {
   featuresReceiptKey,
   snapshotFolder,
   type SnapshotName,
-} from '../../../data/run/trainLayout.ts';
+} from '../../../data/training/trainLayout.ts';
 import { encodeSafetensors, tensorPlaces } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { ActivationShape } from '../../../model/ranking/activations.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Failure, isFailure } from '../../../data/failure.ts';
 import { readJson } from '../../../data/run/plan.ts';
-import { featuresReceiptKey } from '../../../data/run/trainLayout.ts';
+import { featuresReceiptKey } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 
 const receiptSchema = z.object({

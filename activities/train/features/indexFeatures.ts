@@ -1,5 +1,5 @@
 import { readSnapshotIndex } from '../../../data/dataset/snapshot.ts';
-import { featuresIndexKey, featuresPieceKey, snapshotFolder } from '../../../data/run/trainLayout.ts';
+import { featuresIndexKey, featuresPieceKey, snapshotFolder } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { TrainPlan } from '../../../workflows/trainTypes.ts';
 import { requireFeaturesReceipt } from './featuresReceipt.ts';

@@ -1,6 +1,6 @@
 import { readSnapshotRows, SNAPSHOT_PIECE_ROWS } from '../../../data/dataset/snapshot.ts';
 import type { TrainRecord } from '../../../data/run/record.ts';
-import { snapshotFolder, SNAPSHOTS, START } from '../../../data/run/trainLayout.ts';
+import { snapshotFolder, SNAPSHOTS, START } from '../../../data/training/trainLayout.ts';
 import { readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { Failure } from '../../../data/failure.ts';

@@ -11,7 +11,7 @@ import {
   SNAPSHOTS,
   START,
   type SnapshotName,
-} from '../../../data/run/trainLayout.ts';
+} from '../../../data/training/trainLayout.ts';
 import { encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { subgraph } from '../../../data/subgraph.ts';

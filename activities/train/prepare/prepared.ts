@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Failure, isFailure } from '../../../data/failure.ts';
 import { readJson } from '../../../data/run/plan.ts';
-import { PREPARED } from '../../../data/run/trainLayout.ts';
+import { PREPARED } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { headSettingsSchema } from '../../../model/clip/config.ts';
 import type { TrainPlan } from '../../../workflows/trainTypes.ts';

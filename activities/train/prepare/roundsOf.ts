@@ -2,7 +2,7 @@
 import type { TrainSettings } from '../../../data/config/trainSchema.ts';
 import { readSnapshotIndex, type SnapshotIndex } from '../../../data/dataset/snapshot.ts';
 import { Failure } from '../../../data/failure.ts';
-import { snapshotFolder, SNAPSHOTS, type SnapshotName } from '../../../data/run/trainLayout.ts';
+import { snapshotFolder, SNAPSHOTS, type SnapshotName } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { stepsPerEpoch } from '../../../model/train/dataOrder.ts';
 import type { TrainPlan } from '../../../workflows/trainTypes.ts';

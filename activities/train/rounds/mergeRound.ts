@@ -1,5 +1,5 @@
 import { Failure } from '../../../data/failure.ts';
-import { ROUNDS, roundOfKey } from '../../../data/run/trainLayout.ts';
+import { ROUNDS, roundOfKey } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { outerStep, type OuterSettings } from '../../../model/train/outerStep.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';

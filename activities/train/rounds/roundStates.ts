@@ -11,7 +11,7 @@ import {
   shardReceiptKey,
   shardStateKey,
   START,
-} from '../../../data/run/trainLayout.ts';
+} from '../../../data/training/trainLayout.ts';
 import { decodeSafetensors, encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { TrainingState } from '../../../model/train/adamw.ts';

@@ -1,5 +1,5 @@
 import { Failure } from '../../../data/failure.ts';
-import { CHECKPOINT } from '../../../data/run/trainLayout.ts';
+import { CHECKPOINT } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { initialState, type TrainingState } from '../../../model/train/adamw.ts';
 import { batchRows, shardSlice } from '../../../model/train/dataOrder.ts';

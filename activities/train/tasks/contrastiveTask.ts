@@ -1,7 +1,7 @@
 import type { PretrainSettings } from '../../../data/config/trainSchema.ts';
 import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
-import { snapshotFolder } from '../../../data/run/trainLayout.ts';
+import { snapshotFolder } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { patchCount } from '../../../model/clip/config.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';

@@ -1,6 +1,6 @@
 import type { TrainSettings } from '../../../data/config/trainSchema.ts';
 import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
-import { PREPARED_TEXT, snapshotFolder, type SnapshotName } from '../../../data/run/trainLayout.ts';
+import { PREPARED_TEXT, snapshotFolder, type SnapshotName } from '../../../data/training/trainLayout.ts';
 import { decodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { IndexedEdge } from '../../../data/subgraph.ts';

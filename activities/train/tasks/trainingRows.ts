@@ -1,6 +1,6 @@
 import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
-import { snapshotFolder } from '../../../data/run/trainLayout.ts';
+import { snapshotFolder } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 
 /** Slices kept in memory: those of the shards that a worker has in hand, and of the round after. */

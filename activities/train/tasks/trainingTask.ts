@@ -1,5 +1,5 @@
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
-import type { SnapshotName } from '../../../data/run/trainLayout.ts';
+import type { SnapshotName } from '../../../data/training/trainLayout.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
 import type { DataOrder } from '../../../model/train/dataOrder.ts';
 import type { Validation } from '../../../workflows/trainTypes.ts';

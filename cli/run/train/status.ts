@@ -1,4 +1,4 @@
-import { readTrainCourse } from '../../../data/run/trainCourse.ts';
+import { readTrainCourse } from '../../../data/training/trainCourse.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { bestOf, stepsUntil } from '../../../workflows/trainDecisions.ts';
 import type { Validation } from '../../../workflows/trainTypes.ts';

@@ -3,7 +3,7 @@ import { Failure, isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { COMPRESSIONS } from '../parquet/partFormat.ts';
 import { LAYOUTS } from '../parquet/verifyFormat.ts';
-import { COMPACT_RECORD } from './layout.ts';
+import { COMPACT_RECORD } from '../run/layout.ts';
 
 /** What becomes of the runs' embeddings. */
 export const EMBEDDINGS = ['fp32', 'fp16', 'none'] as const;

@@ -1,30 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Option, type Command } from 'commander';
-import { Failure } from '../../data/failure.ts';
-import { codecOptions, COMPRESSIONS } from '../../data/parquet/partFormat.ts';
-import { LAYOUTS } from '../../data/parquet/verifyFormat.ts';
-import { readChain, type ChainRun } from '../../data/run/chain.ts';
-import { compactParts, type WrittenPart } from '../../data/run/compact.ts';
+import { Failure } from '../../../data/failure.ts';
+import { codecOptions, COMPRESSIONS } from '../../../data/parquet/partFormat.ts';
+import { LAYOUTS } from '../../../data/parquet/verifyFormat.ts';
+import { readChain, type ChainRun } from '../../../data/chain/chain.ts';
+import { compactParts, type WrittenPart } from '../../../data/chain/compact.ts';
 import {
   claimCompactFolder,
   EMBEDDINGS,
   type CompactFormat,
   type CompactRecord,
-} from '../../data/run/compactRecord.ts';
-import { specDifferences } from '../../data/run/differences.ts';
-import { COMPACT_RECORD, MANIFEST, PART_KINDS, SUCCESS } from '../../data/run/layout.ts';
-import { modelHashOf } from '../../data/run/modelHash.ts';
-import { partitioning } from '../../data/run/partition.ts';
-import { readJson } from '../../data/run/plan.ts';
-import { readRunRecord, runIdOf } from '../../data/run/record.ts';
-import { probeConditionalPuts } from '../../data/store/probe.ts';
-import { openStore } from '../../data/store/open.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { EXIT } from '../exit.ts';
-import { settingsOf, withSettings } from '../options.ts';
-import { folderOfRun } from '../run/runReference.ts';
-import { wholeNumber } from '../wholeNumber.ts';
-import { refuseNested } from './tag.ts';
+} from '../../../data/chain/compactRecord.ts';
+import { specDifferences } from '../../../data/run/differences.ts';
+import { COMPACT_RECORD, MANIFEST, PART_KINDS, SUCCESS } from '../../../data/run/layout.ts';
+import { modelHashOf } from '../../../data/run/modelHash.ts';
+import { partitioning } from '../../../data/chain/partition.ts';
+import { readJson } from '../../../data/run/plan.ts';
+import { readRunRecord, runIdOf } from '../../../data/run/record.ts';
+import { probeConditionalPuts } from '../../../data/store/probe.ts';
+import { openStore } from '../../../data/store/open.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { EXIT } from '../../exit.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { folderOfRun } from '../../run/runReference.ts';
+import { wholeNumber } from '../../wholeNumber.ts';
+import { refuseNested } from '../tag.ts';
 
 interface CompactFlags {
   out: string;

@@ -1,10 +1,10 @@
 import { readFailureRows, readTagRows } from '../parquet/read.ts';
 import type { FailureRow, TagRow } from '../parquet/tagRows.ts';
 import type { ChainRun } from './chain.ts';
-import { partKey } from './layout.ts';
+import { partKey } from '../run/layout.ts';
 import { mergeNewest } from './mergeNewest.ts';
-import { readDeletions } from './plan.ts';
-import { rowKeys } from './rowKeys.ts';
+import { readDeletions } from '../run/plan.ts';
+import { rowKeys } from '../run/rowKeys.ts';
 
 /** A row of the current view. */
 export type CurrentRow = { key: string } & ({ tagged: TagRow } | { failed: FailureRow });

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Command } from 'commander';
-import { Failure, messageOf } from '../../data/failure.ts';
-import { EXIT } from '../exit.ts';
-import { settingsOf, withSettings } from '../options.ts';
-import { duckDbPackage } from '../query/duckDb.ts';
-import { rowOutput, type Format } from '../query/output.ts';
-import { plainValues } from '../query/plainValue.ts';
-import { withTables } from '../query/runTables.ts';
-import { folderOfRun } from '../run/runReference.ts';
+import { Failure, messageOf } from '../../../data/failure.ts';
+import { EXIT } from '../../exit.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { duckDbPackage } from '../../query/duckDb.ts';
+import { rowOutput, type Format } from '../../query/output.ts';
+import { plainValues } from '../../query/plainValue.ts';
+import { withTables } from '../../query/runTables.ts';
+import { folderOfRun } from '../../run/runReference.ts';
 
 interface QueryFlags {
   file?: string;

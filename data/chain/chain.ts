@@ -1,8 +1,8 @@
 import { Failure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { readPlanIndex, type PlanIndex } from './plan.ts';
-import type { TagRecord, TagSpec } from './record.ts';
-import { requireFinishedTagRun } from './requireRun.ts';
+import { readPlanIndex, type PlanIndex } from '../run/plan.ts';
+import type { TagRecord, TagSpec } from '../run/record.ts';
+import { requireFinishedTagRun } from '../run/requireRun.ts';
 
 /** A finished run of a chain. */
 export interface ChainRun {

@@ -1,9 +1,9 @@
 import { readRows } from '../parquet/read.ts';
 import type { ChainRun } from './chain.ts';
-import { partKey } from './layout.ts';
+import { partKey } from '../run/layout.ts';
 import { mergeNewest } from './mergeNewest.ts';
-import { readDeletions, readPlanShard, type PlanEntry } from './plan.ts';
-import { rowKeys } from './rowKeys.ts';
+import { readDeletions, readPlanShard, type PlanEntry } from '../run/plan.ts';
+import { rowKeys } from '../run/rowKeys.ts';
 
 /** What a run made of a key, by the key below the source. */
 export interface KeyOutcome {

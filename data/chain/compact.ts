@@ -6,7 +6,7 @@ import { encodeFailureRows, encodeLongRows, encodeTagRows } from '../parquet/wri
 import type { ObjectStore } from '../store/store.ts';
 import type { ChainRun } from './chain.ts';
 import { currentRows } from './currentRows.ts';
-import { shardName } from './layout.ts';
+import { shardName } from '../run/layout.ts';
 import { PartBuffers } from './partBuffers.ts';
 import { partitioning, UNPARTITIONED } from './partition.ts';
 import type { CompactFormat } from './compactRecord.ts';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ChainRun } from './chain.ts';
-import { DELETIONS, PART_KINDS, type PartKind } from './layout.ts';
-import { rowPrefix } from './rowKeys.ts';
+import { DELETIONS, PART_KINDS, type PartKind } from '../run/layout.ts';
+import { rowPrefix } from '../run/rowKeys.ts';
 
 /**
  * Columns of the view, which start it off without a row, so that it has them in this order whatever the runs have.

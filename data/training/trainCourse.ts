@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { z } from 'zod';
 import { isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { readJson } from './plan.ts';
+import { readJson } from '../run/plan.ts';
 import { mergeReceiptKey, PREPARED, ROUNDS, roundOfKey, validationKey } from './trainLayout.ts';
 
 /** Receipts read at once: each is a small object, so latency is what there is to hide. */

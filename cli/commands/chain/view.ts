@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Failure } from '../../data/failure.ts';
-import { readChains } from '../../data/run/chain.ts';
-import { viewRunOf, viewSql } from '../../data/run/viewSql.ts';
-import { openStore } from '../../data/store/open.ts';
-import { EXIT } from '../exit.ts';
-import { settingsOf, withSettings } from '../options.ts';
-import { folderOfRun } from '../run/runReference.ts';
+import { Failure } from '../../../data/failure.ts';
+import { readChains } from '../../../data/chain/chain.ts';
+import { viewRunOf, viewSql } from '../../../data/chain/viewSql.ts';
+import { openStore } from '../../../data/store/open.ts';
+import { EXIT } from '../../exit.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { folderOfRun } from '../../run/runReference.ts';
 
 export function viewCommand(program: Command, finish: (code: number) => void): void {
   const command = program
