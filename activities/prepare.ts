@@ -6,9 +6,9 @@ import { parseCategories, type Category } from '../data/categories.ts';
 
 import { parseGraph, type CategoryGraph } from '../data/graphFile.ts';
 import { CATEGORIES, GRAPH, vocabularyKeys } from '../data/run/layout.ts';
-import { readJson } from '../data/run/plan.ts';
+import { readJson } from '../data/store/json.ts';
 import type { TagRecord } from '../data/run/record.ts';
-import { encodeSafetensors } from '../data/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, readFloats } from '../data/safetensors.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { subgraph } from '../data/subgraph.ts';
 import { linkByWordnet } from '../model/graph/wordnet.ts';
@@ -123,9 +123,7 @@ export async function readVocabulary(
   const keys = vocabularyKeys(name);
   const { model, asked, hopOffsets, edges } = artifactSchema.parse(await readJson(output, keys.json));
   const { body } = await output.get(keys.text);
-  const headerBytes = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
-  // A copy: the body may be part of a larger buffer, and at an offset that floats cannot start at.
-  const text = new Float32Array(new Uint8Array(body.subarray(8 + headerBytes)).buffer);
+  const text = readFloats(decodeSafetensors(body, output.describeKey(keys.text)).get('text')!);
   return {
     model,
     vocabulary: {

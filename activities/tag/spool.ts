@@ -8,7 +8,7 @@
  */
 import type { FailureRow, TagRow } from '../../data/parquet/tagRows.ts';
 import { spoolFolder, spoolKey } from '../../data/run/layout.ts';
-import { readJson } from '../../data/run/plan.ts';
+import { readJson } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 
 /** The outcome for one image of a shard. */

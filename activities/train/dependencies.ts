@@ -51,8 +51,8 @@ export type TrainerBatch = RankingBatch | ContrastiveBatch;
 export interface Training {
   /** Losses of the batch before the step. The batch's arrays are handed over. Throws `Train.NotFinite`. */
   step(batch: TrainerBatch, rates: Readonly<Record<string, number>>): Promise<Record<string, number>>;
-  /** Losses of a batch, without a step. */
-  losses(batch: TrainerBatch): Promise<Record<string, number>>;
+  /** Losses of a batch, by default of the last step's, without a step. */
+  losses(batch?: TrainerBatch): Promise<Record<string, number>>;
   /** The state after the steps so far. */
   state(): Promise<TrainingState>;
   release(): Promise<void>;

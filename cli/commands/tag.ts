@@ -3,7 +3,7 @@ import { vocabularyHash } from '../../data/categories.ts';
 import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
-import { readJson } from '../../data/run/plan.ts';
+import { readJson } from '../../data/store/json.ts';
 import { readRunRecord, type RunRecord, type TagSpec } from '../../data/run/record.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';

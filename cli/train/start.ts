@@ -2,7 +2,7 @@ import type { Settings } from '../../data/config/schema.ts';
 import { readManifest } from '../../data/dataset/manifest.ts';
 import { Failure } from '../../data/failure.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
-import { readJson } from '../../data/run/plan.ts';
+import { readJson } from '../../data/store/json.ts';
 import { readRunRecord, type RunRecord, type TrainRecord } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import { z } from 'zod';
 import { Failure, isFailure } from '../failure.ts';
-import { readJson } from '../run/plan.ts';
+import { readJsonIfThere } from '../store/json.ts';
 import { snapshotFolder, type SnapshotName } from '../training/trainLayout.ts';
 import type { StoreOptions } from '../store/open.ts';
 import type { ObjectStore } from '../store/store.ts';
@@ -246,13 +246,8 @@ export async function readSnapshotIndex(
   folder: string,
 ): Promise<SnapshotIndex | undefined> {
   const key = indexKey(folder);
-  let json: unknown;
-  try {
-    json = await readJson(output, key);
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return undefined;
-    throw error;
-  }
+  const json = await readJsonIfThere(output, key);
+  if (json === undefined) return undefined;
   const { success, data, error } = indexSchema.safeParse(json);
   if (success) return data;
   const subject = output.describeKey(key);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Failure, isFailure } from '../failure.ts';
+import { Failure } from '../failure.ts';
+import { readJsonIfThere } from '../store/json.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { deletionsKey, listingShardKey, PLAN_INDEX, planShardKey } from './layout.ts';
 
@@ -41,12 +42,7 @@ export type PlanIndex = z.infer<typeof indexSchema>;
 
 /** The committed plan in a run's folder; undefined where planning has not ended. */
 export async function readPlanIndex(output: ObjectStore): Promise<PlanIndex | undefined> {
-  try {
-    return indexSchema.parse(await readJson(output, PLAN_INDEX));
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return undefined;
-    throw error;
-  }
+  return indexSchema.optional().parse(await readJsonIfThere(output, PLAN_INDEX));
 }
 
 /** All keys that a run's source had when it was planned, in order. Throws `Run.Incomplete` where there is no plan. */
@@ -93,9 +89,3 @@ export const decodePlanShard = (text: string): PlanEntry[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as PlanEntry);
-
-/** The JSON at `key`. */
-export async function readJson(store: ObjectStore, key: string): Promise<unknown> {
-  const { body } = await store.get(key);
-  return JSON.parse(Buffer.from(body).toString());
-}

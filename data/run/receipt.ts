@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import type { Counts } from './counts.ts';
-import { isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { partKey, PART_KINDS, receiptKey, spooledPartKey, type PartKind } from './layout.ts';
-import { readJson } from './plan.ts';
+import { putJsonOnce, readJsonIfThere } from '../store/json.ts';
 
 const partSchema = z.object({
   rows: z.int().nonnegative(),
@@ -29,32 +28,13 @@ const receiptSchema = z.object({
 export type Receipt = z.infer<typeof receiptSchema>;
 
 export async function readReceipt(output: ObjectStore, shard: number): Promise<Receipt | undefined> {
-  try {
-    return receiptSchema.parse(await readJson(output, receiptKey(shard)));
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return undefined;
-    throw error;
-  }
+  return receiptSchema.optional().parse(await readJsonIfThere(output, receiptKey(shard)));
 }
 
-/**
- * Puts the receipt, and returns the one that counts: this or, where another attempt was first, the other.
- * A conditional put that is refused does not mean that it was lost: a put whose answer did not arrive was sent again
- * and met itself. Only reading the receipt tells.
- */
-export async function commitReceipt(output: ObjectStore, receipt: Receipt): Promise<Receipt> {
-  try {
-    await output.put(receiptKey(receipt.shard), JSON.stringify(receipt), {
-      ifNoneMatch: '*',
-      contentType: 'application/json',
-    });
-    return receipt;
-  } catch (error) {
-    if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
-    const winner = await readReceipt(output, receipt.shard);
-    if (!winner) throw error;
-    return winner;
-  }
+/** Puts the receipt, and returns the one that counts: this or, where another attempt was first, the other. */
+export function commitReceipt(output: ObjectStore, receipt: Receipt): Promise<Receipt> {
+  const { shard } = receipt;
+  return putJsonOnce(output, receiptKey(shard), receipt, () => readReceipt(output, shard));
 }
 
 /** Copies the parts that a receipt names to their final keys. Every copier copies the same bytes, so any may, again. */

@@ -67,8 +67,8 @@ export function runIdOf(kind: RunKind, outputUri: string): string {
   const slug = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40);
+    .slice(0, 40)
+    .replace(/^-+|-+$/g, '');
   const hash = createHash('sha256').update(outputUri).digest('hex').slice(0, 10);
   return [kind, slug, hash].filter((part) => part !== '').join('-');
 }

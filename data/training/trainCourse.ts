@@ -1,8 +1,7 @@
 import pMap from 'p-map';
 import { z } from 'zod';
-import { isFailure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { readJson } from '../run/plan.ts';
+import { readJson, readJsonIfThere } from '../store/json.ts';
 import { mergeReceiptKey, PREPARED, ROUNDS, roundOfKey, validationKey } from './trainLayout.ts';
 
 /** Receipts read at once: each is a small object, so latency is what there is to hide. */
@@ -60,10 +59,9 @@ export async function readTrainCourse(output: ObjectStore): Promise<TrainCourse>
 }
 
 async function readPlan(output: ObjectStore): Promise<TrainCourse['plan']> {
-  try {
-    return z.object({ plan: planSchema }).parse(await readJson(output, PREPARED)).plan;
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return null;
-    throw error;
-  }
+  const prepared = z
+    .object({ plan: planSchema })
+    .optional()
+    .parse(await readJsonIfThere(output, PREPARED));
+  return prepared?.plan ?? null;
 }

@@ -171,7 +171,10 @@ describe('of that chain', () => {
   }, 120_000);
 
   it('DuckDB reads the bucket itself where it has its extension', async (context) => {
-    if (!(await installHttpfs(place.path('home')))) context.skip();
+    const hasExtension = await installHttpfs(place.path('home'));
+    // Where everything can be installed, as it can for .ci/run, a missing extension is a mistake there.
+    if (!hasExtension && !process.env['CI']) context.skip();
+    expect(hasExtension).toBe(true);
     const sql = 'SELECT count(*) AS rows, count(code) AS failed FROM current';
     const counts = await query('later', sql);
     proxy.requests.length = 0;

@@ -31,7 +31,7 @@ export function trainingHandlers(
   const imagesPerRun = batchSize ?? (device.provider === 'cpu' ? CPU_BATCH : GPU_BATCH);
   const encoders = new Map<string, ActivationEncoder>();
   const trainers = new Map<string, Trainer<TrainerBatch>>();
-  const trainings = new Map<number, { key: string; state: TrainingState }>();
+  const trainings = new Map<number, { key: string; state: TrainingState; last?: TrainerBatch }>();
   const scorers = new Map<number, Scorer>();
   const handlers: Handlers = {
     async openEncoder({ key, modelDir, trainedBlocks }) {
@@ -55,12 +55,12 @@ export function trainingHandlers(
     async stepTraining({ training, batch, rates }) {
       const { key, state } = trainings.get(training)!;
       const next = await trainers.get(key)!.step(state, batch, rates);
-      trainings.set(training, { key, state: next.state });
+      trainings.set(training, { key, state: next.state, last: batch });
       return next.losses;
     },
     measureTraining({ training, batch }) {
-      const { key, state } = trainings.get(training)!;
-      return trainers.get(key)!.losses(state, batch);
+      const { key, state, last } = trainings.get(training)!;
+      return trainers.get(key)!.losses(state, (batch ?? last)!);
     },
     readTraining: ({ training }) => Promise.resolve(trainings.get(training)!.state),
     endTraining({ training }) {

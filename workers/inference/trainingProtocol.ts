@@ -21,7 +21,8 @@ export interface TrainingCalls {
     result: Record<string, number>;
   };
   measureTraining: {
-    parameters: { training: number; batch: TrainerBatch };
+    /** Without a batch: the last step's, which the thread still has. */
+    parameters: { training: number; batch?: TrainerBatch };
     result: Record<string, number>;
   };
   readTraining: { parameters: { training: number }; result: TrainingState };

@@ -53,7 +53,10 @@ export class ThreadedTraining implements TrainingDevice {
     await this.call('startTraining', { training, key, state });
     return {
       step: (batch, rates) => this.call('stepTraining', { training, batch, rates }, buffersOf(batch)),
-      losses: (batch) => this.call('measureTraining', { training, batch }, buffersOf(batch)),
+      losses: (batch) =>
+        batch
+          ? this.call('measureTraining', { training, batch }, buffersOf(batch))
+          : this.call('measureTraining', { training }),
       state: () => this.call('readTraining', { training }),
       release: async () => {
         await this.call('endTraining', { training });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Failure, isFailure } from '../../../data/failure.ts';
-import { readJson } from '../../../data/run/plan.ts';
+import { Failure } from '../../../data/failure.ts';
+import { readJsonIfThere } from '../../../data/store/json.ts';
 import { featuresReceiptKey } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 
@@ -22,12 +22,7 @@ export async function readFeaturesReceipt(
   hash: string,
   piece: number,
 ): Promise<FeaturesReceipt | undefined> {
-  try {
-    return receiptSchema.parse(await readJson(store, featuresReceiptKey(hash, piece)));
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return undefined;
-    throw error;
-  }
+  return receiptSchema.optional().parse(await readJsonIfThere(store, featuresReceiptKey(hash, piece)));
 }
 
 /** Throws `Run.Incomplete` where the piece is not there. */

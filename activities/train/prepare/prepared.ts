@@ -1,7 +1,7 @@
 /** What preparing a training decides, in the run's folder. */
 import { z } from 'zod';
 import { Failure, isFailure } from '../../../data/failure.ts';
-import { readJson } from '../../../data/run/plan.ts';
+import { readJsonIfThere } from '../../../data/store/json.ts';
 import { PREPARED } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { headSettingsSchema } from '../../../model/clip/config.ts';
@@ -62,12 +62,7 @@ export type PreparedRanking = z.infer<typeof rankingSchema>;
 
 /** Undefined where the run is not prepared yet. */
 export async function readPrepared(output: ObjectStore): Promise<Prepared | undefined> {
-  try {
-    return preparedSchema.parse(await readJson(output, PREPARED));
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return undefined;
-    throw error;
-  }
+  return preparedSchema.optional().parse(await readJsonIfThere(output, PREPARED));
 }
 
 /** Throws `Run.Incomplete` where the run is not prepared yet. */

@@ -3,8 +3,7 @@
  * condition that there is none, says which one counts.
  */
 import { z } from 'zod';
-import { isFailure } from '../../../data/failure.ts';
-import { readJson } from '../../../data/run/plan.ts';
+import { putJsonOnce, readJsonIfThere } from '../../../data/store/json.ts';
 import {
   mergedStateKey,
   mergeReceiptKey,
@@ -64,7 +63,9 @@ export async function commitShardState(
   const key = shardStateKey(round, shard, attempt);
   await output.put(key, encodeState(state));
   const receipt = { ...summary, state: key, step: state.step };
-  return commit(output, shardReceiptKey(round, shard), receipt, shardReceiptSchema);
+  return putJsonOnce(output, shardReceiptKey(round, shard), receipt, () =>
+    readShardReceipt(output, round, shard),
+  );
 }
 
 /** Commits a round's merged parameters; `momentum` is the outer optimiser's. */
@@ -76,7 +77,10 @@ export async function commitMerged(
 ): Promise<MergeReceipt> {
   const key = mergedStateKey(summary.round, attempt);
   await output.put(key, encodeMerged(merged));
-  return commit(output, mergeReceiptKey(summary.round), { ...summary, state: key }, mergeReceiptSchema);
+  const receipt = { ...summary, state: key };
+  return putJsonOnce(output, mergeReceiptKey(summary.round), receipt, () =>
+    readMergeReceipt(output, summary.round),
+  );
 }
 
 /** The parameters after a round (0: those that training starts from), and the outer momentum. */
@@ -148,32 +152,10 @@ function encodeState({ parameters, m, v }: TrainingState): Uint8Array {
   return encodeSafetensors(tensors);
 }
 
-/** Puts a receipt where there is none; returns the one that is there in the end. */
-async function commit<Receipt>(
-  output: ObjectStore,
-  key: string,
-  receipt: Receipt,
-  schema: z.ZodType<Receipt>,
-): Promise<Receipt> {
-  try {
-    await output.put(key, JSON.stringify(receipt), { ifNoneMatch: '*', contentType: 'application/json' });
-    return receipt;
-  } catch (error) {
-    // Another attempt's, or this one's whose answer was lost: either way the receipt says what counts.
-    if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
-    return (await readReceipt(output, key, schema)) ?? receipt;
-  }
-}
-
 async function readReceipt<Receipt>(
   output: ObjectStore,
   key: string,
   schema: z.ZodType<Receipt>,
 ): Promise<Receipt | undefined> {
-  try {
-    return schema.parse(await readJson(output, key));
-  } catch (error) {
-    if (isFailure(error, 'Store.NotFound')) return undefined;
-    throw error;
-  }
+  return schema.optional().parse(await readJsonIfThere(output, key));
 }

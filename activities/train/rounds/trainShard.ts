@@ -78,7 +78,7 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
     }
     refuseUnreadable(failed, seen, task.maxFailureRate);
     // No later loss of the round shows what the last step led to, and what is merged is to be good.
-    refuseNotFinite(await training.losses((await load(last - 1)).batch), `After step ${last}`);
+    refuseNotFinite(await training.losses(), `After step ${last}`);
     const steps = last - first;
     const losses = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / steps]));
     const seconds = (performance.now() - startedMs) / 1000;

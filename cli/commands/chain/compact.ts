@@ -15,7 +15,7 @@ import { specDifferences } from '../../../data/run/differences.ts';
 import { COMPACT_RECORD, MANIFEST, PART_KINDS, SUCCESS } from '../../../data/run/layout.ts';
 import { modelHashOf } from '../../../data/run/modelHash.ts';
 import { partitioning } from '../../../data/chain/partition.ts';
-import { readJson } from '../../../data/run/plan.ts';
+import { readJson } from '../../../data/store/json.ts';
 import { readRunRecord, runIdOf } from '../../../data/run/record.ts';
 import { probeConditionalPuts } from '../../../data/store/probe.ts';
 import { openStore } from '../../../data/store/open.ts';

@@ -6,7 +6,7 @@ import { readChain, type ChainRun } from '../../../data/chain/chain.ts';
 import { addCounts, noCounts, type Counts } from '../../../data/run/counts.ts';
 import { FAILURE_CODES, TRANSIENT_CODES } from '../../../data/run/failureCodes.ts';
 import { CATEGORIES, GRAPH, MANIFEST, SUCCESS } from '../../../data/run/layout.ts';
-import { readJson } from '../../../data/run/plan.ts';
+import { readJson } from '../../../data/store/json.ts';
 import { readRunRecord, type TagSpec } from '../../../data/run/record.ts';
 import { openStore } from '../../../data/store/open.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
