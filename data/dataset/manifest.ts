@@ -12,7 +12,8 @@ import {
   type RowContext,
 } from './manifestRow.ts';
 import { resolveObjectUri, splitObjectUri } from './objectUri.ts';
-import { MAX_LINE_BYTES, wholeLines, type LineBlock } from './wholeLines.ts';
+import { linesOfFile } from './textFile.ts';
+import type { LineBlock } from './wholeLines.ts';
 
 export interface ManifestOptions {
   kind: ManifestKind;
@@ -35,7 +36,8 @@ const HINT =
  *
  * Fields: `uri` (s3://, file:///, an absolute path, or a path relative to the manifest's folder) and
  * `labels` (present categories, may be empty), optionally `absent`; or, for kind `captions`, `captions`, at least one,
- * and optionally `mentions`. Others are ignored. Memory follows the longest line or, in Parquet, the largest row group.
+ * and optionally `mentions`; in both kinds optionally `etag`, which the image must still have when it is read. Others are
+ * ignored. Memory follows the longest line or, in Parquet, the largest row group.
  *
  * @param uri s3://, file:// or a path
  * @throws Failure `Dataset.Invalid`, `Dataset.Encoding` (not UTF-8), both naming file and line; `Dataset.Empty` for a
@@ -143,16 +145,8 @@ async function* readParquet(
 const fieldsOf = ({ kind }: RowContext): string =>
   ROW_FIELDS[kind].required.map((field) => `"${field}"`).join(' and ');
 
-function linesOf(object: RangedObject, file: string): AsyncGenerator<LineBlock> {
-  return wholeLines(object.chunks(), {
-    encoding: (line) =>
-      new Failure('Dataset.Encoding', `${file}, line ${line}: not valid UTF-8.`, {
-        subject: file,
-        hint: 'Save the file as UTF-8.',
-      }),
-    tooLong: (line) => invalid(file, `line ${line} is longer than ${MAX_LINE_BYTES >> 20} MiB`),
-  });
-}
+const linesOf = (object: RangedObject, file: string): AsyncGenerator<LineBlock> =>
+  linesOfFile(object.chunks(), file, (reason) => invalid(file, reason));
 
 function invalid(file: string, reason: string, cause?: unknown): Failure {
   return new Failure('Dataset.Invalid', `${file}: ${reason}.`, { subject: file, hint: HINT, cause });
