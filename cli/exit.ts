@@ -27,6 +27,7 @@ const USAGE_DOMAINS = [
   'Safetensors.',
   'Store.',
   'Run.',
+  'Schedule.',
   'Device.',
 ];
 

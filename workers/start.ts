@@ -2,8 +2,22 @@ import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
+import { createIncrementActivities } from '../activities/incrementActivities.ts';
+import {
+  createGraphLlmActivities,
+  createGraphPlanActivities,
+  createGraphStoreActivities,
+} from '../activities/graph/graphActivities.ts';
+import { createLlm } from '../activities/graph/llm/client.ts';
+import { createEvaluateActivities } from '../activities/evaluate/evaluateActivities.ts';
+import { createEvaluateStoreActivities } from '../activities/evaluate/evaluateStoreActivities.ts';
 import { createTagActivities } from '../activities/tagActivities.ts';
+import { createRetrainActivities, createSurveyActivities } from '../activities/retrain/retrainActivities.ts';
 import type { TrainDependencies } from '../activities/train/dependencies.ts';
+import {
+  createFeaturesActivities,
+  createFeaturesStoreActivities,
+} from '../activities/train/features/featuresActivities.ts';
 import { createTrainActivities } from '../activities/train/trainActivities.ts';
 import { createTrainStoreActivities } from '../activities/train/trainStoreActivities.ts';
 import type { Settings } from '../data/config/schema.ts';
@@ -16,6 +30,9 @@ import { QUEUES, type Queue } from '../workflows/queues.ts';
 import { Decoders } from './decoders.ts';
 import { FailureInterceptor } from './failures.ts';
 import { startInference } from './inference/service.ts';
+import type { GraphPlanActivities } from '../workflows/graphTypes.ts';
+import type { FeaturesActivities } from '../workflows/featuresTypes.ts';
+import type { EvaluateActivities } from '../workflows/evaluateTypes.ts';
 import type { TrainActivities } from '../workflows/trainTypes.ts';
 import type { TagActivities } from '../workflows/types.ts';
 import { workflowBundle } from './workflowBundle.ts';
@@ -68,7 +85,12 @@ export async function startWorkers(
           workflowBundle: await workflowBundle(cacheDir()),
           activities: {
             ...createCorpusActivities({ openStore }),
+            ...createIncrementActivities({ openStore }),
             ...createTrainStoreActivities({ openStore }),
+            ...createEvaluateStoreActivities({ openStore }),
+            ...createGraphStoreActivities({ openStore }),
+            ...createFeaturesStoreActivities({ openStore }),
+            ...createRetrainActivities({ openStore }),
           },
           workflowThreadPoolSize: Math.min(2, availableParallelism()),
         }),
@@ -85,6 +107,17 @@ export async function startWorkers(
           taskQueue: QUEUES.gpu,
           activities,
           maxConcurrentActivityTaskExecutions: settings.shardSlots,
+        }),
+      );
+    }
+    if (queues.includes('llm')) {
+      const { llmBaseUrl: baseUrl, llmApiKeyVariable: apiKeyVariable, llmTimeoutMs: timeoutMs } = settings;
+      const llm = createLlm({ baseUrl, apiKeyVariable, apiKey: process.env[apiKeyVariable], timeoutMs });
+      workers.push(
+        await Worker.create({
+          ...common,
+          taskQueue: QUEUES.llm,
+          activities: createGraphLlmActivities({ openStore, llm }),
         }),
       );
     }
@@ -122,7 +155,7 @@ export async function startWorkers(
 
 /** The activities of the `gpu` queue on this process's device, and what closes it. */
 function openDevice(settings: Settings): {
-  activities: TagActivities & TrainActivities;
+  activities: TagActivities & EvaluateActivities & TrainActivities & FeaturesActivities & GraphPlanActivities;
   lost: AbortSignal;
   close: () => Promise<void>;
 } {
@@ -141,11 +174,16 @@ function openDevice(settings: Settings): {
     },
     concurrency: settings.fetchConcurrency,
   };
+  const training = { ...common, device: inference.training };
   const cache = openStore(join(cacheDir(), 'artifacts'));
   return {
     activities: {
       ...createTagActivities({ ...common, cache, inference }),
-      ...createTrainActivities({ ...common, device: inference.training }),
+      ...createTrainActivities(training),
+      ...createEvaluateActivities({ ...common, cache, inference }),
+      ...createGraphPlanActivities({ ...common, inference }),
+      ...createFeaturesActivities(training),
+      ...createSurveyActivities({ ...common, inference }),
     },
     lost: inference.lost,
     async close() {

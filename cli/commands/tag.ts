@@ -9,10 +9,10 @@ import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';
 import { readInputs, type Inputs } from '../inputs.ts';
-import { claimRun, refuseDifferent } from '../run/claim.ts';
+import { claimRun, refuseDifferent } from '../../data/run/claim.ts';
 import { launch } from '../run/launch.ts';
 import { modelUri, prefetchModel } from '../models.ts';
-import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
+import { CONTROL_SETTINGS, sectionOf, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 import { runOfFolder } from '../run/runReference.ts';
 import { tagSummary } from '../run/tag/outcome.ts';
 import type { TagCorpusResult } from '../../workflows/types.ts';
@@ -27,6 +27,7 @@ export interface TagFlags {
   topK?: string;
   threshold?: string;
   embedding?: boolean;
+  config?: string;
   json?: boolean;
 }
 
@@ -37,17 +38,8 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     .argument('<source>', 's3://bucket/prefix, file:///folder or a folder')
     .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
     .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the source")
-    .option(
-      '--graph <file>',
-      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
-    )
-    .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
-    .option('--exclude <glob...>', 'not the keys that match')
-    .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
-    .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
-    .option('--threshold <score>', 'only tags with at least this score, as it is written')
-    .option('--embedding', "write each image's embedding too")
     .option('--json', 'print one JSON object at the end, nothing else');
+  withTagFlags(command);
   withSettings(command, [
     'model',
     'shardSize',
@@ -61,6 +53,21 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
   command.action(async (source: string, flags: TagFlags) => finish(await tag(source, flags)));
 }
 
+/** Adds the flags that say what a run makes of its source, categories and folder. */
+export function withTagFlags(command: Command): Command {
+  return command
+    .option(
+      '--graph <file>',
+      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
+    )
+    .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
+    .option('--exclude <glob...>', 'not the keys that match')
+    .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
+    .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
+    .option('--threshold <score>', 'only tags with at least this score, as it is written')
+    .option('--embedding', "write each image's embedding too");
+}
+
 /** The `tag` command; returns its exit code. */
 export async function tag(source: string, flags: TagFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
@@ -68,7 +75,7 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
   const inputs = await readInputs(flags);
-  const spec = specOf(canonicalUri(source), flags, settings, inputs);
+  const spec = await tagSpecOf(canonicalUri(source), flags, settings, inputs);
   refuseNested(spec.source, run.output);
 
   const existing = await readRunRecord(output);
@@ -76,8 +83,7 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
     refuseDifferent(output, existing, { kind: 'tag', spec });
     if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
   } else {
-    await refuseMissing(openStore(spec.source));
-    if (spec.since !== null) await refuseOtherSource(openStore(spec.since), spec.source);
+    await refuseUnreadable(spec);
   }
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
   if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
@@ -93,7 +99,13 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
   return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
 }
 
-function specOf(source: string, flags: TagFlags, settings: Settings, { categories, graph }: Inputs): TagSpec {
+/** What the flags and settings of `tag` ask for. */
+export async function tagSpecOf(
+  source: string,
+  flags: TagFlags,
+  settings: Settings,
+  { categories, graph }: Inputs,
+): Promise<TagSpec> {
   const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
   return {
     source,
@@ -103,7 +115,8 @@ function specOf(source: string, flags: TagFlags, settings: Settings, { categorie
     retry: null,
     vocabulary: vocabularyHash(categories),
     graph: graph?.hash ?? null,
-    model: modelUri(settings.model),
+    ...(graph === undefined && linkOf(flags, settings)),
+    model: await modelUri(settings.model),
     topK: numberFlag(
       '--top-k',
       flags.topK,
@@ -117,6 +130,13 @@ function specOf(source: string, flags: TagFlags, settings: Settings, { categorie
     maxPixels,
     decodeTimeoutMs,
   };
+}
+
+/** How categories are linked that the model's graph lacks, where a language model is to do it. */
+function linkOf({ config }: TagFlags, { llmCache }: Settings): Pick<TagSpec, 'link'> {
+  const settings = sectionOf('graph', { config });
+  if (settings.provider !== 'llm') return {};
+  return { link: { settings, cache: llmCache === undefined ? null : canonicalUri(llmCache) } };
 }
 
 function numberFlag(
@@ -141,9 +161,10 @@ export function refuseNested(source: string, output: string): void {
   });
 }
 
-/** Says now, and not in a worker's retries, that a bucket or folder is not there. */
-async function refuseMissing(source: ObjectStore): Promise<void> {
-  for await (const _ of source.list()) return;
+/** Says now, and not in a worker's retries, that a bucket or folder, or the run to go on from, is not there. */
+export async function refuseUnreadable({ source, since }: Pick<TagSpec, 'source' | 'since'>): Promise<void> {
+  for await (const _ of openStore(source).list()) break;
+  if (since !== null) await refuseOtherSource(openStore(since), source);
 }
 
 /** An incremental run needs a finished run of the same source to compare with. */

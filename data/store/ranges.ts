@@ -3,6 +3,8 @@ import type { ObjectStore } from './store.ts';
 
 /** An object that is read in ranges: memory follows the range, not the object. */
 export interface RangedObject {
+  /** Of the object that all ranges are of. */
+  etag: string;
   sizeBytes: number;
   /** The bytes [start, end), cut to the object's. */
   slice(start: number, end?: number): Promise<Uint8Array>;
@@ -35,6 +37,7 @@ export async function openRanges(
     return body;
   };
   return {
+    etag,
     sizeBytes,
     slice,
     async *chunks() {
