@@ -5,6 +5,7 @@ import {
   getExternalWorkflowHandle,
   proxyActivities,
   setHandler,
+  upsertMemo,
   workflowInfo,
   type ChildWorkflowHandle,
   type Workflow,
@@ -153,7 +154,7 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
   });
   if (data.published !== null)
     return finish('unchanged', data.published, [
-      'A model of the same data, categories, settings and starting model was published before.',
+      'A model of the same data, categories, settings and starting model was published before. `c2srt model promote` puts it in production where it is not, and `--from` makes it anew.',
     ]);
   const snapshot = data.uri;
 
@@ -264,6 +265,8 @@ export async function retrainOnSchedule({
 }: ScheduledRetrainInput): Promise<ScheduledRetrainResult> {
   const store = proxyActivities<RetrainStoreActivities>(accounting(controls.heartbeatTimeoutS));
   const { output, id } = await store.claimScheduled({ pipeline, run: workflowInfo().workflowId });
+  // Tells people which run to look at or resume, however this ends.
+  upsertMemo({ run: output });
   const { outcome, model } = await executeChild(retrain, {
     workflowId: id,
     args: [{ output, controls }],

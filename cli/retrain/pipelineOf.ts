@@ -35,6 +35,7 @@ export async function pipelineOf(
   const train = sectionOf('train', flags);
   const evaluate = sectionOf('evaluate', flags);
   const graphSettings = sectionOf('graph', flags);
+  const gate = sectionOf('gate', flags);
   const required = (name: keyof RetrainSettings & ('store' | 'data' | 'categories')): string => {
     const value = section[name];
     if (value !== undefined) return value;
@@ -61,6 +62,7 @@ export async function pipelineOf(
   );
   refuseUncomparable({ validation, test, train, evaluate, file });
   refuseNothingSeen(categories, required('categories'));
+  refuseUnmeasured(gate, evaluate, file);
   for (const uri of [data, validation, test]) if (uri !== null) await refuseUnreadable(uri);
 
   const graph = await fileGraph(graphSettings, file, here);
@@ -90,7 +92,7 @@ export async function pipelineOf(
       approvalHours: section.approval ? section.approvalTimeoutHours : null,
       from: null,
       tag,
-      settings: { train, graph: graphSettings, evaluate, gate: sectionOf('gate', flags) },
+      settings: { train, graph: graphSettings, evaluate, gate },
     },
     inputs: { categories, graph: graph?.json, tagCategories },
   };
@@ -133,6 +135,32 @@ function refuseUncomparable({
       `train.unlisted is ${train.unlisted} and evaluate.unlisted is ${evaluate.unlisted} in ${file}: the images held back serve both.`,
       { subject: file, hint: 'Set both to the same.' },
     );
+}
+
+/** A rule about figures that are not computed would fail after the training, not before. */
+function refuseUnmeasured(
+  { rules }: RetrainSpec['settings']['gate'],
+  { topK, baselines }: RetrainSpec['settings']['evaluate'],
+  file: string,
+): void {
+  const figures = ['mAP', ...topK.map((k) => `F1@${k}`)];
+  for (const { metric, against } of rules) {
+    if (!figures.includes(metric))
+      throw new Failure(
+        'Config.Invalid',
+        `gate.rules in ${file} asks for ${metric}, which is not evaluated.`,
+        {
+          subject: file,
+          hint: `evaluate.topK is ${topK.join(', ')}: add the rule's K to it, or change the rule.`,
+        },
+      );
+    if (!baselines && typeof against === 'string' && against !== 'production')
+      throw new Failure(
+        'Config.Invalid',
+        `gate.rules in ${file} compares ${metric} with ${against}, which evaluate.baselines: false leaves out.`,
+        { subject: file, hint: 'Set evaluate.baselines to true, or change the rule.' },
+      );
+  }
 }
 
 function refuseNothingSeen(categories: readonly Category[], file: string): void {

@@ -41,7 +41,7 @@ export function reportGraph(run: RunReference, result: GraphResult, seconds: num
 export function describeGraph(summary: GraphSummary): string[] {
   const { categories, edges, calls, cached, fallbacks, tokens, costUsd, graph, output } = summary;
   return [
-    `Graph:    ${edges} edges into ${categories} categories`,
+    `Graph:    ${edges} edges among ${categories} categories`,
     ...(calls + cached === 0
       ? []
       : [
