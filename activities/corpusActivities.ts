@@ -1,13 +1,15 @@
 import { findPendingShards } from '../data/run/pending.ts';
+import { sourceAccess } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
-import type { ObjectStore } from '../data/store/store.ts';
+import type { OpenStore } from './openStore.ts';
 import type { CorpusActivities } from '../workflows/types.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { checkShards, finishRun } from './finish.ts';
+import { runListing } from './plan/listing.ts';
 import { writePlan, type PlanCursor } from './plan/writePlan.ts';
 
 export interface CorpusDependencies {
-  openStore(uri: string): ObjectStore;
+  openStore: OpenStore;
 }
 
 /** The activities of the `orchestrate` queue: listing and accounting, with the object stores alone. */
@@ -19,12 +21,18 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
         const { spec } = await requireTagRun(folder);
         const { include, exclude, shardSize } = spec;
         const since = spec.since === null ? undefined : openStore(spec.since);
-        const { shards, keys } = await writePlan(openStore(spec.source), folder, {
+        const listing = runListing(spec, {
+          openStore,
+          openSource: (uri) => openStore(uri, sourceAccess(spec)),
+          output: folder,
+        });
+        const { shards, keys } = await writePlan(listing, folder, {
           include,
           exclude,
           shardSize,
           since,
-          from: previous,
+          // A cursor of another version does not say where it got to.
+          from: previous?.position && previous,
           report,
           signal,
         });

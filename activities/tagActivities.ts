@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { Failure } from '../data/failure.ts';
 import type { Counts } from '../data/run/counts.ts';
 import { countsOf } from '../data/run/receipt.ts';
+import { sourceAccess } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
+import { rowNames } from '../data/run/rowNames.ts';
 import type { ImageLimits } from '../data/images/limits.ts';
 import type { PreprocessConfig } from '../data/images/preprocessConfig.ts';
 import type { ObjectStore } from '../data/store/store.ts';
@@ -13,15 +15,16 @@ import { openModelFolder, type ModelFolder } from '../model/modelFolder.ts';
 import { decideTags, tagDecision } from '../model/tagDecision.ts';
 import type { Vocabulary } from '../model/tagger.ts';
 import type { TagActivities } from '../workflows/types.ts';
+import type { OpenStore } from './openStore.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabulary, readCategories, readVocabulary } from './prepare.ts';
 import type { Decoder, Inference } from './tag/dependencies.ts';
-import { planReader, rowKeys, type RunContext } from './tag/runContext.ts';
+import { planReader, type RunContext } from './tag/runContext.ts';
 import { tagShard, type ShardProgress } from './tag/tagShard.ts';
 import { Turn } from './tag/turn.ts';
 
 export interface TagDependencies {
-  openStore(uri: string): ObjectStore;
+  openStore: OpenStore;
   /** Artifacts of this machine, shared by all runs. */
   cache: ObjectStore;
   inference: Inference;
@@ -123,7 +126,7 @@ async function openRun(
   const context: RunContext = {
     output,
     record,
-    source: dependencies.openStore(spec.source),
+    sources: spec.sources.map(({ uri }) => dependencies.openStore(uri, sourceAccess(spec))),
     decoder: dependencies.decoder(model.preprocess, { maxBytes, maxPixels, timeoutMs }),
     imageSide: model.preprocess.cropSize,
     decide: (scores) => decideTags(scores, decision),
@@ -132,7 +135,7 @@ async function openRun(
     embedding: spec.embedding,
     metadata: { run: record.id, model: hash, vocabulary: spec.vocabulary },
     fingerprint: dependencies.inference.fingerprint,
-    rowKey: rowKeys(spec.source),
+    rowName: rowNames(spec.sources),
     planShard: planReader(output),
   };
   return { context, model, vocabulary: prepared.vocabulary };

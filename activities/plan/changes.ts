@@ -1,5 +1,5 @@
 import type { PlanEntry } from '../../data/run/plan.ts';
-import { compareUtf8 } from '../../data/utf8Order.ts';
+import { compareEntries, type Position } from '../../data/run/entryOrder.ts';
 
 /** What became of a key between two listings. */
 export interface Change {
@@ -9,7 +9,7 @@ export interface Change {
 }
 
 /**
- * Merges two listings, both in UTF-8 byte order, in constant memory: keys that are new or have another etag are
+ * Merges two listings of the same sources, both in the order of a run, in constant memory: keys that are new or have another etag are
  * `changed`; keys that only the earlier one has are `deleted`. Without an earlier one every key is `changed`.
  * Of the earlier listing only keys behind `after` count, and only those that this run's globs accept: a key that is
  * excluded now is not gone.
@@ -17,16 +17,16 @@ export interface Change {
 export async function* changesSince(
   earlier: AsyncIterable<PlanEntry> | undefined,
   current: AsyncIterable<PlanEntry>,
-  { after, accepts }: { after: string | undefined; accepts: (key: string) => boolean },
+  { after, accepts }: { after: Position | undefined; accepts: (key: string) => boolean },
 ): AsyncGenerator<Change> {
   const before = relevant(earlier, after, accepts)[Symbol.asyncIterator]();
   let old = await before.next();
   for await (const entry of current) {
-    while (!old.done && compareUtf8(old.value.key, entry.key) < 0) {
+    while (!old.done && compareEntries(old.value, entry) < 0) {
       yield { kind: 'deleted', entry: old.value };
       old = await before.next();
     }
-    const known = !old.done && old.value.key === entry.key ? old.value : undefined;
+    const known = !old.done && compareEntries(old.value, entry) === 0 ? old.value : undefined;
     yield { kind: known?.etag === entry.etag && known.etag !== null ? 'unchanged' : 'changed', entry };
     if (known) old = await before.next();
   }
@@ -35,11 +35,11 @@ export async function* changesSince(
 
 async function* relevant(
   earlier: AsyncIterable<PlanEntry> | undefined,
-  after: string | undefined,
+  after: Position | undefined,
   accepts: (key: string) => boolean,
 ): AsyncGenerator<PlanEntry, undefined> {
   for await (const entry of earlier ?? []) {
-    if ((after === undefined || compareUtf8(entry.key, after) > 0) && accepts(entry.key)) yield entry;
+    if ((after === undefined || compareEntries(entry, after) > 0) && accepts(entry.key)) yield entry;
   }
   return undefined;
 }

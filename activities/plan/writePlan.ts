@@ -9,14 +9,17 @@ import {
 } from '../../data/run/layout.ts';
 import { keyFilter } from '../../data/run/keyFilter.ts';
 import { readListing, readPlanIndex, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
-import type { ObjectInfo, ObjectStore } from '../../data/store/store.ts';
+import { positionOf, type Position } from '../../data/run/entryOrder.ts';
+import type { Listed } from '../../data/listing/sortEntries.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
 import { changesSince } from './changes.ts';
+import type { Listing } from './listing.ts';
 import { ShardWriter } from './shardWriter.ts';
 
 /** How far an attempt got: heartbeat details, from which the next attempt goes on. */
 export interface PlanCursor {
-  /** The last key that was dealt with. */
-  after: string | undefined;
+  /** The last object that was dealt with. */
+  position: Position;
   /** The plan so far. */
   index: PlanIndex;
 }
@@ -40,13 +43,15 @@ const EMPTY: PlanIndex = {
   sizeBytes: 0,
   excluded: 0,
   markers: 0,
+  duplicates: 0,
+  archived: 0,
   segments: [],
   since: null,
 };
 const NONE = { shards: 0, keys: 0, segments: [] };
 
 /**
- * Writes the plan of a run: the source's keys in UTF-8 byte order, in shards; with `since`, only keys that are new or
+ * Writes the plan of a run: the sources' objects in the order of source and UTF-8 bytes of the key, in shards; with `since`, only keys that are new or
  * changed since that run, beside the whole listing and the keys that are gone. Memory is a few shards, whatever the
  * number of keys. The index is put last and only once; an attempt that finds one returns it.
  *
@@ -54,7 +59,7 @@ const NONE = { shards: 0, keys: 0, segments: [] };
  * still runs cannot change what a later one has written.
  */
 export async function writePlan(
-  source: Pick<ObjectStore, 'list'>,
+  source: Listing,
   output: ObjectStore,
   options: PlanOptions,
 ): Promise<PlanIndex> {
@@ -68,15 +73,12 @@ export async function writePlan(
   return index;
 }
 
-async function planKeys(
-  source: Pick<ObjectStore, 'list'>,
-  output: ObjectStore,
-  options: PlanOptions,
-): Promise<PlanIndex> {
+async function planKeys(source: Listing, output: ObjectStore, options: PlanOptions): Promise<PlanIndex> {
   const { since, shardSize, from, signal } = options;
   const attempt = randomUUID();
   const start = from?.index ?? { ...EMPTY, since: since ? { listing: NONE, deleted: NONE } : null };
-  const counts = { excluded: start.excluded, markers: start.markers, sizeBytes: start.sizeBytes };
+  const { excluded, markers, duplicates, archived, sizeBytes } = start;
+  const counts = { excluded, markers, duplicates, archived, sizeBytes };
   const plan = new ShardWriter(output, attempt, start, planShardKey, shardSize);
   const listing = new ShardWriter(output, attempt, start.since?.listing ?? NONE, listingShardKey, shardSize);
   const deleted = new ShardWriter(
@@ -94,22 +96,19 @@ async function planKeys(
     });
 
   const accepts = keyFilter(options.include, options.exclude);
-  const after = from?.after;
-  const listed = acceptedEntries(
-    source.list({ ...(after !== undefined && { startAfter: after }), ...(signal && { signal }) }),
-    accepts,
-    counts,
-  );
+  const after = from?.position;
+  const listed = acceptedEntries(source.entries(after, signal), accepts, counts);
   const changes = changesSince(since && readListing(since), listed, { after, accepts });
   for await (const { kind, entry } of changes) {
     if (since && kind !== 'deleted') await listing.add(entry);
     if (kind === 'deleted') await deleted.add(entry);
     if (kind !== 'changed') continue;
     counts.sizeBytes += entry.sizeBytes ?? 0;
+    if (entry.archived) counts.archived++;
     if (!(await plan.add(entry))) continue;
     // A cursor stands for all three sequences, so they end at the same key.
     await Promise.all([listing.flush(), deleted.flush()]);
-    options.report({ after: entry.key, index: soFar() });
+    options.report({ position: positionOf(entry), index: soFar() });
   }
   await Promise.all([plan.flush(), listing.flush(), deleted.flush()]);
   return soFar();
@@ -117,15 +116,16 @@ async function planKeys(
 
 /** The entries that globs accept; the others are counted. */
 async function* acceptedEntries(
-  objects: AsyncIterable<ObjectInfo>,
+  objects: AsyncIterable<Listed>,
   accepts: (key: string) => boolean,
-  counts: { excluded: number; markers: number },
+  counts: { excluded: number; markers: number; duplicates: number },
 ): AsyncGenerator<PlanEntry> {
-  for await (const { key, etag, sizeBytes, lastModifiedMs } of objects) {
+  for await (const { entry, duplicates } of objects) {
+    counts.duplicates += duplicates;
     // Consoles make folders by putting an empty object under a key that ends in a slash.
-    if (key.endsWith('/') && sizeBytes === 0) counts.markers++;
-    else if (!accepts(key)) counts.excluded++;
-    else yield { key, etag, sizeBytes, lastModifiedMs };
+    if (entry.key.endsWith('/') && entry.sizeBytes === 0) counts.markers++;
+    else if (!accepts(entry.key)) counts.excluded++;
+    else yield entry;
   }
 }
 

@@ -24,6 +24,8 @@ type Column<Row> = readonly [name: string, value: (row: Row) => unknown];
 
 const TAG_COLUMNS: readonly Column<TagRow>[] = [
   ['key', (row) => row.key],
+  ['source', (row) => row.source],
+  ['version_id', (row) => row.versionId],
   ['etag', (row) => row.etag],
   ['size_bytes', (row) => (row.sizeBytes === null ? null : BigInt(row.sizeBytes))],
   ['last_modified', (row) => (row.lastModifiedMs === null ? null : BigInt(Math.floor(row.lastModifiedMs)))],
@@ -37,6 +39,8 @@ const EMBEDDING_COLUMN: Column<TagRow> = ['embedding', (row) => Array.from(row.e
 
 const FAILURE_COLUMNS: readonly Column<FailureRow>[] = [
   ['key', (row) => row.key],
+  ['source', (row) => row.source],
+  ['version_id', (row) => row.versionId],
   ['etag', (row) => row.etag],
   ['code', (row) => row.code],
   ['message', (row) => wellFormed(row.message)],
@@ -79,6 +83,8 @@ export function encodeFailureRows(
 ): Uint8Array {
   for (const row of rows) {
     checkText(row.key, row.key, 'key');
+    checkText(row.key, row.source, 'source');
+    if (row.versionId !== null) checkText(row.key, row.versionId, 'versionId');
     if (row.etag !== null) checkText(row.key, row.etag, 'etag');
     checkText(row.key, row.code, 'code');
     checkInteger(row.key, row.attempts, 'attempts', MAX_INT32);
@@ -137,6 +143,8 @@ function sync(result: unknown): void {
 function checkTagRow(row: TagRow, embedding: boolean, dimension: number): void {
   const { key } = row;
   checkText(key, key, 'key');
+  checkText(key, row.source, 'source');
+  if (row.versionId !== null) checkText(key, row.versionId, 'versionId');
   if (row.etag !== null) checkText(key, row.etag, 'etag');
   if (row.sizeBytes !== null) checkInteger(key, row.sizeBytes, 'sizeBytes', Number.MAX_SAFE_INTEGER);
   if (row.lastModifiedMs !== null && !Number.isFinite(row.lastModifiedMs))

@@ -23,13 +23,18 @@ const CREDENTIALS_HINT =
 const EXPIRED: Verdict = {
   code: 'Store.Credentials',
   what: 'the credentials have expired',
-  hint: 'Renew the session (for example "aws sso login"); the run goes on by itself.',
+  hint: 'Renew the session (for example "aws sso login") or the credentials file; the run goes on by itself. Credentials in variables cannot be renewed in a running process: start its workers again.',
   retryable: true,
 };
 const REFUSED: Verdict = {
   code: 'Store.Credentials',
   what: 'the credentials were refused',
   hint: CREDENTIALS_HINT,
+};
+const NO_CREDENTIALS: Verdict = {
+  ...REFUSED,
+  what: 'no credentials found',
+  hint: `${CREDENTIALS_HINT} A public bucket is read without any by \`c2srt tag --unsigned\`.`,
 };
 const UNAVAILABLE: Verdict = { code: 'Store.Unavailable', what: 'the store is unavailable', retryable: true };
 const SLOW_DOWN: Verdict = {
@@ -51,7 +56,7 @@ const OTHER_REGION: Verdict = {
 const FORBIDDEN: Verdict = {
   code: 'Store.Forbidden',
   what: 'access denied',
-  hint: 'Allow s3:GetObject, s3:PutObject and s3:ListBucket; without the last, S3 also says this of missing objects.',
+  hint: 'Allow s3:GetObject, s3:PutObject and s3:ListBucket; without the last, S3 also says this of missing objects. A requester-pays bucket needs `c2srt tag --requester-pays`.',
 };
 const DISK_FULL: Verdict = {
   code: 'Store.DiskFull',
@@ -75,7 +80,7 @@ const BY_NAME: Record<string, Verdict> = {
   InvalidAccessKeyId: REFUSED,
   SignatureDoesNotMatch: REFUSED,
   InvalidToken: REFUSED,
-  CredentialsProviderError: { ...REFUSED, what: 'no credentials found' },
+  CredentialsProviderError: NO_CREDENTIALS,
   ExpiredToken: EXPIRED,
   ExpiredTokenException: EXPIRED,
   TokenRefreshRequired: EXPIRED,

@@ -6,6 +6,10 @@ export interface ObjectInfo {
   etag: string;
   sizeBytes: number;
   lastModifiedMs: number;
+  /** Set where the listing tells that it lies in an archive storage class and was not restored: a get would fail. */
+  archived?: true;
+  /** Of an object in a versioned bucket, where the answer to a get told. */
+  versionId?: string;
 }
 
 export interface ListOptions {
@@ -19,6 +23,8 @@ export interface ListOptions {
 export interface GetOptions {
   /** Etag that the object must still have. */
   ifMatch?: string;
+  /** That version instead of the current one; folders have none. */
+  versionId?: string;
   /** Inclusive limit of the body, in bytes. */
   maxBytes?: number;
   /** Only the bytes [start, end), which must lie within the object and not be empty; `info` stays the whole's. */

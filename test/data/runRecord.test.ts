@@ -27,7 +27,10 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const identity = { version: 1, id: 'x-1', createdAt: '2026-01-02T03:04:05.000Z' } as const;
 const tagSpec: TagSpec = {
-  source: 'file:///images',
+  sources: [{ uri: 'file:///images', inventory: null }],
+  keys: [],
+  unsigned: false,
+  requesterPays: false,
   include: [],
   exclude: ['*.txt'],
   since: null,

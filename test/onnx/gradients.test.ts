@@ -123,7 +123,12 @@ const cases: Case[] = [
   },
   { name: 'Slice', shapes: [[2, 5]], build: ([a]) => op.slice(a!, 1, 1, 4) },
   { name: 'Pad', shapes: [[2, 3]], build: ([a]) => op.pad(a!, 1, 2, 1) },
-  { name: 'Gather', shapes: [[2, 5, 3]], build: ([x]) => gatherWithUses(x!, 1, uses), feeds: usesFeeds('uses', uses) },
+  {
+    name: 'Gather',
+    shapes: [[2, 5, 3]],
+    build: ([x]) => gatherWithUses(x!, 1, uses),
+    feeds: usesFeeds('uses', uses),
+  },
   {
     name: 'Gather of the first axis',
     shapes: [[5, 3]],
