@@ -75,6 +75,12 @@ test('a record without a kind is a tag run: the first release wrote none', async
   expect(await requireTagRun(output)).toEqual(records['tag']);
 });
 
+test('a record with one source and nothing about how it is read is of the first release', async () => {
+  const { sources: _, keys: __, unsigned: ___, requesterPays: ____, ...rest } = tagSpec;
+  const old = { ...records['tag']!, spec: { source: 'file:///images', ...rest } };
+  expect(await requireTagRun(await folder('one-source', old))).toEqual(records['tag']);
+});
+
 describe('a run of another kind is refused by name', () => {
   it.each(['train', 'pretrain'])('%s where a tag run is wanted', async (kind) => {
     const output = await folder(`other-${kind}`, records[kind]);
