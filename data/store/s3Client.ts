@@ -32,7 +32,6 @@ export interface S3Connection {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const RENEW_INTERVAL_MS = 1_000;
 /** A signer that signs nothing, and credentials so that none are looked for. */
 const UNSIGNED: S3ClientConfig = {
   credentials: { accessKeyId: '', secretAccessKey: '' },
@@ -55,16 +54,12 @@ export function s3Connection(options: S3Options = {}): S3Connection {
 function connect(settings: Settings): S3Connection {
   const config = clientConfig(settings);
   let client = new S3Client(config);
-  let renewedMs = -Infinity;
+  let isStale = false;
   return {
     slots: new Slots(settings.maxSockets),
     get client() {
-      return client;
-    },
-    renew() {
-      // All requests in flight fail together, and one of them is enough.
-      if (config.credentials !== undefined || Date.now() - renewedMs < RENEW_INTERVAL_MS) return;
-      renewedMs = Date.now();
+      if (!isStale) return client;
+      isStale = false;
       // The handler keeps its sockets; only what is read of files is read again.
       const { requestHandler } = client.config;
       client = new S3Client({
@@ -72,6 +67,10 @@ function connect(settings: Settings): S3Connection {
         requestHandler,
         credentials: fromNodeProviderChain({ ignoreCache: true }),
       });
+      return client;
+    },
+    renew() {
+      isStale = config.credentials === undefined;
     },
   };
 }

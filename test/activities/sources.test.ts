@@ -70,7 +70,8 @@ const linesOf = (values: unknown[]) => values.map((value) => `${JSON.stringify(v
 
 describe('several sources', () => {
   it('are planned in the order of source and key, and a lost attempt is gone on from in any of them', async () => {
-    const words = fc.uniqueArray(fc.stringMatching(/^[a-c0é😀.]{1,6}$/), { maxLength: 8 });
+    const letter = fc.constantFrom('a', 'b', '0', 'é', '\uff5e', '😀', '.');
+    const words = fc.uniqueArray(fc.string({ unit: letter, minLength: 1, maxLength: 6 }), { maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(words, words, words, fc.nat(8), async (a, b, c, lostAfter) => {
         const at = `p${serial++}`;
@@ -216,10 +217,12 @@ test('an incremental run finds what changed however its sources are listed, and 
   expect(namesOf(listed)).toEqual(['0 added', '0 kept', '0 new-bytes']);
 });
 
-test.each(['CSV', 'Parquet'] as const)(
-  'memory does not grow with an inventory in %s: a million keys in no order plan within 100 MB of ten thousand',
-  async (format) => {
-    const count = 1_000_000;
+test.each([
+  ['CSV', 1_000_000],
+  ['Parquet', 250_000],
+] as const)(
+  'memory does not grow with an inventory in %s: %i keys in no order plan within 100 MB of ten thousand',
+  async (format, count) => {
     // Shuffled: a step without a common divisor visits each once. One row in a hundred is a duplicate.
     const rowOf = (i: number): InventoryRow => ({
       key: `photos/${String(((i * 7919) % count) >> 12).padStart(6, '0')}/${String((i * 7919) % count).padStart(9, '0')}-a name of usual length.jpg`,
