@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { resolveObjectUri, splitObjectUri } from '../data/dataset/objectUri.ts';
 import { Failure } from '../data/failure.ts';
 import { isInventory, readInventory, type Inventory } from '../data/listing/inventory.ts';
-import { openKeyList, readKeyList } from '../data/listing/keyList.ts';
+import { openKeyList } from '../data/listing/keyList.ts';
 import { objectFinder } from '../data/listing/objectFinder.ts';
+import { sortKeyLists } from '../data/listing/sortKeyLists.ts';
 import type { TagSpec } from '../data/run/record.ts';
 import { fileUri } from '../data/store/file.ts';
 import { canonicalUri, openStore } from '../data/store/open.ts';
@@ -26,8 +27,8 @@ export interface Sources {
 /** A local list is copied through memory. */
 const MAX_COPY_BYTES = 1 << 30;
 
-/** Longer lists are not read by the command, only when the run is planned. */
-const MAX_CHECKED_BYTES = 1 << 28;
+/** More than this is not read by the command, only when the run is planned: some hundred thousand keys. */
+const MAX_CHECKED_BYTES = 1 << 25;
 
 /** As many as the order of a run's objects can tell apart. */
 const MAX_SOURCES = 1000;
@@ -81,16 +82,18 @@ export async function readSources(named: readonly string[], flags: SourceFlags):
 /**
  * Reads key lists once, so that what is wrong in them is said before there is a run. Long ones are left to planning.
  *
- * @throws Failure `KeyList.Invalid`
+ * @throws Failure those of reading and sorting key lists
  */
 export async function checkKeyLists({ sources, keys }: Sources['spec']): Promise<void> {
   const find = objectFinder(sources.map(({ uri }) => uri));
-  for (const [file, { uri }] of keys.entries()) {
-    const { store, key } = splitObjectUri(uri);
-    const list = await openKeyList(uri, { store: openStore(store), key });
-    if (list.object.sizeBytes > MAX_CHECKED_BYTES) continue;
-    for await (const _ of readKeyList(list, { file, find }));
-  }
+  const lists = await Promise.all(
+    keys.map(({ uri }) => {
+      const { store, key } = splitObjectUri(uri);
+      return openKeyList(uri, { store: openStore(store), key });
+    }),
+  );
+  if (lists.reduce((sum, { object }) => sum + object.sizeBytes, 0) > MAX_CHECKED_BYTES) return;
+  for await (const _ of sortKeyLists(lists, find));
 }
 
 /** Puts local key lists into the run's folder, where every worker can read them. */

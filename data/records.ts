@@ -115,3 +115,10 @@ function blocksOf({ object, fail, encoding }: RecordFile): AsyncGenerator<LineBl
     tooLong: (line) => fail(`line ${line} is longer than ${MAX_LINE_BYTES >> 20} MiB`),
   });
 }
+
+/** A value as messages show it, shortened. */
+export function showValue(value: unknown): string {
+  if (value === undefined || value === null) return 'none';
+  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item));
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

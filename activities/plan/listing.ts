@@ -1,9 +1,10 @@
 import { splitObjectUri } from '../../data/dataset/objectUri.ts';
 import { Failure } from '../../data/failure.ts';
 import { inventoryFile, readInventory, readInventoryEntries } from '../../data/listing/inventory.ts';
-import { openKeyList, readKeyList, type KeyList } from '../../data/listing/keyList.ts';
+import { openKeyList, type KeyList } from '../../data/listing/keyList.ts';
 import { objectFinder } from '../../data/listing/objectFinder.ts';
 import { sortEntries, type Listed, type ListedEntry } from '../../data/listing/sortEntries.ts';
+import { sortKeyLists } from '../../data/listing/sortKeyLists.ts';
 import { placeOf } from '../../data/records.ts';
 import { compareEntries, type Position } from '../../data/run/entryOrder.ts';
 import type { TagSpec } from '../../data/run/record.ts';
@@ -88,7 +89,7 @@ function inventoryListing(
       const listed = readInventoryEntries(inventory, { openStore, source, prefix, signal });
       const describe = ({ file, at }: ListedEntry) =>
         `${inventoryFile(inventory, file)}, ${placeOf(inventory.format, at)}`;
-      yield* behind(after, sortEntries(abortable(listed, signal), { describe, strict: false }));
+      yield* behind(after, sortEntries(abortable(listed, signal), { describe, strict: false }), signal);
     },
   };
 }
@@ -110,18 +111,18 @@ function keyListing(
           }),
         );
       }
-      async function* all(): AsyncGenerator<ListedEntry> {
-        for (const [file, list] of lists.entries()) yield* readKeyList(list, { file, find });
-      }
-      const describe = ({ file, at }: ListedEntry) =>
-        `${lists[file]!.uri}, ${placeOf(lists[file]!.format, at)}`;
-      yield* behind(after, sortEntries(abortable(all(), signal), { describe, strict: true }));
+      yield* behind(after, sortKeyLists(lists, find, signal), signal);
     },
   };
 }
 
-async function* behind(after: Position | undefined, listed: AsyncIterable<Listed>): AsyncGenerator<Listed> {
-  for await (const one of listed) if (after === undefined || compareEntries(one.entry, after) > 0) yield one;
+async function* behind(
+  after: Position | undefined,
+  listed: AsyncIterable<Listed>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Listed> {
+  for await (const one of abortable(listed, signal))
+    if (after === undefined || compareEntries(one.entry, after) > 0) yield one;
 }
 
 async function* abortable<T>(items: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Failure, isFailure, messageOf } from '../failure.ts';
-import { placeOf, readCsvRecords, readParquetRecords, type FileRecord, type RecordFile } from '../records.ts';
+import {
+  placeOf,
+  readCsvRecords,
+  readParquetRecords,
+  showValue,
+  type FileRecord,
+  type RecordFile,
+} from '../records.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { isArchiveClass } from '../store/archived.ts';
 import { decodeKey, unquoted } from '../store/escapes.ts';
@@ -167,14 +174,14 @@ function entryOf(
   const text = (name: string): string => {
     const value = cells.get(name) ?? '';
     if (typeof value === 'string') return value;
-    throw new TypeError(`${name}: expected a string, found ${String(value)}`);
+    throw new TypeError(`${name}: expected a string, found ${showValue(value)}`);
   };
   const isSet = (name: string, otherwise: boolean): boolean => {
     const value = cells.get(name) ?? '';
     if (value === '') return otherwise;
     if (value === true || value === 'true') return true;
     if (value === false || value === 'false') return false;
-    throw new TypeError(`${name}: expected true or false, found ${JSON.stringify(String(value))}`);
+    throw new TypeError(`${name}: expected true or false, found ${showValue(value)}`);
   };
   if (isSet('isdeletemarker', false) || !isSet('islatest', true)) return undefined;
   const bucket = text('bucket');
@@ -214,19 +221,15 @@ function sizeOf(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null;
   const size = Number(value);
   if (Number.isSafeInteger(size) && size >= 0) return size;
-  throw new TypeError(`Size: expected a whole number of bytes, found ${JSON.stringify(String(value))}`);
+  throw new TypeError(`Size: expected a whole number of bytes, found ${showValue(value)}`);
 }
 
 function timeOf(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null;
   const ms =
-    value instanceof Date
-      ? value.getTime()
-      : typeof value === 'string'
-        ? Date.parse(value)
-        : Number(value as bigint);
+    value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : Number(value);
   if (Number.isFinite(ms)) return ms;
-  throw new TypeError(`LastModifiedDate: expected a time, found ${JSON.stringify(String(value))}`);
+  throw new TypeError(`LastModifiedDate: expected a time, found ${showValue(value)}`);
 }
 
 function invalid(file: string, reason: string, cause?: unknown): Failure {

@@ -6,6 +6,7 @@ import {
   readJsonlRecords,
   readLines,
   readParquetRecords,
+  showValue,
   type FileRecord,
   type RecordFile,
 } from '../records.ts';
@@ -165,7 +166,7 @@ function named<T>(field: string, value: string, find: () => T): T {
     return find();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new TypeError(`${field} ${show(value)} ${error.message}`, { cause: error });
+    throw new TypeError(`${field} ${showValue(value)} ${error.message}`, { cause: error });
   }
 }
 
@@ -174,27 +175,21 @@ function optionalText(fields: FileRecord['fields'], field: string, emptyIsNone: 
   const value = fields[field];
   if (value === undefined || value === null || (emptyIsNone && value === '')) return null;
   if (typeof value === 'string') return value;
-  throw new TypeError(`${field}: expected a string, found ${show(value)}`);
+  throw new TypeError(`${field}: expected a string, found ${showValue(value)}`);
 }
 
 function sizeOf(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null;
   const size = typeof value === 'string' && !/^\d+$/.test(value) ? NaN : Number(value);
   if (Number.isSafeInteger(size) && size >= 0 && typeof value !== 'boolean') return size;
-  throw new TypeError(`size_bytes: expected a whole number of bytes, found ${show(value)}`);
+  throw new TypeError(`size_bytes: expected a whole number of bytes, found ${showValue(value)}`);
 }
 
 function timeOf(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null;
   const ms = value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : NaN;
   if (Number.isFinite(ms)) return ms;
-  throw new TypeError(`last_modified: expected a time as 2026-01-31T12:00:00Z, found ${show(value)}`);
-}
-
-function show(value: unknown): string {
-  const text =
-    JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item)) ?? 'none';
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  throw new TypeError(`last_modified: expected a time as 2026-01-31T12:00:00Z, found ${showValue(value)}`);
 }
 
 function invalid(uri: string, reason: string, cause?: unknown): Failure {

@@ -13,7 +13,7 @@ import { corpusOf } from '../support/corpus.ts';
 import { startFaultyProxy } from '../support/faultyProxy.ts';
 import { putInventory } from '../support/inventory.ts';
 import { startMoto } from '../support/moto.ts';
-import { readRows } from '../support/runRows.ts';
+import { readRows, type Row } from '../support/runRows.ts';
 import { startTestS3, type TestS3 } from '../support/s3.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
@@ -60,8 +60,11 @@ function tag(sources: string[], out: string, flags: string[] = [], env = s3.env)
 /** What became of each object: `source key -> code`, null for tags. */
 async function outcomes(out: string, env = s3.env): Promise<Record<string, unknown>> {
   const rows = await readRows(openStore(out.startsWith('s3:') ? out : place.path(out), { env }));
-  const named = [...rows.tags.map((row) => ({ ...row, code: null })), ...rows.failures];
-  const found = named.map(({ source, key, code }) => [`${String(source).split('/').at(-1)} ${key}`, code]);
+  const named: Row[] = [...rows.tags.map((row) => ({ ...row, code: null })), ...rows.failures];
+  const found = named.map(({ source, key, code }) => [
+    `${(source as string).split('/').at(-1)} ${key}`,
+    code,
+  ]);
   expect(new Set(found.map(([name]) => name)).size).toBe(found.length);
   return Object.fromEntries(found) as Record<string, unknown>;
 }
@@ -96,16 +99,12 @@ it('a run of the first release is one to be incremental to', async () => {
   // Its record and plan as they were written then.
   const output = openStore(place.path('out-old'));
   const record = (await readJson(output, RUN_RECORD)) as { kind?: string; spec: Record<string, unknown> };
-  const { sources, keys: _, unsigned: __, requesterPays: ___, ...spec } = record.spec;
-  const old = { ...record, spec: { source: (sources as { uri: string }[])[0]!.uri, ...spec } };
-  delete old.kind;
-  await output.put(RUN_RECORD, JSON.stringify(old));
-  const {
-    duplicates: ____,
-    archived: _____,
-    ...plan
-  } = (await readJson(output, PLAN_INDEX)) as Record<string, unknown>;
-  await output.put(PLAN_INDEX, JSON.stringify(plan));
+  const { sources } = record.spec as { sources: { uri: string }[] };
+  const unwritten = { sources: undefined, keys: undefined, unsigned: undefined, requesterPays: undefined };
+  const spec = { ...record.spec, ...unwritten, source: sources[0]!.uri };
+  await output.put(RUN_RECORD, JSON.stringify({ ...record, kind: undefined, spec }));
+  const plan = (await readJson(output, PLAN_INDEX)) as object;
+  await output.put(PLAN_INDEX, JSON.stringify({ ...plan, duplicates: undefined, archived: undefined }));
 
   const same = await tag(['photos'], 'out-old');
   expect(same.code, same.stderr).toBe(0);
@@ -265,6 +264,13 @@ describe('refused at once, without a run', () => {
     ['a list of another kind', ['photos'], 'none', ['--keys', 'categories.doc'], /its ending is none of/],
     ['a malformed list', ['photos'], 'none', ['--keys', 'bad.jsonl'], /bad\.jsonl: line 2: not valid JSON/],
     [
+      'two lists that overlap',
+      ['photos'],
+      'none',
+      ['--keys', 'one.txt', '--keys', 'two.txt'],
+      /"a\.jpg": .*one\.txt, line 2 and .*two\.txt, line 1/,
+    ],
+    [
       'a key that cannot be one',
       ['photos'],
       'none',
@@ -288,6 +294,8 @@ describe('refused at once, without a run', () => {
   ])('%s', async (_, sources, out, flags, message) => {
     await writeFile(place.path('bad.jsonl'), '"a.jpg"\n{"key"\n');
     await writeFile(place.path('odd.txt'), '../x\n');
+    await writeFile(place.path('one.txt'), 'b.jpg\na.jpg\n');
+    await writeFile(place.path('two.txt'), 'a.jpg\n');
     await writeFile(place.path('categories.doc'), 'x');
     const store = openStore('s3://bucket', { env: s3.env });
     await putInventory(store, 'orc', { bucket: 'bucket', destination: 'bucket', format: 'ORC', files: [] });
