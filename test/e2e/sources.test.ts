@@ -1,5 +1,10 @@
 /** Every kind of source from the command line to the rows: several at once, key lists, inventories, versions, archives. */
-import { PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
@@ -39,7 +44,12 @@ afterAll(async () => {
   await Promise.all([place.clear(), s3.stop(), moto?.stop()]);
 });
 
-function tag(sources: string[], out: string, flags: string[] = [], env = s3.env): Promise<CliResult> {
+function tag(
+  sources: string[],
+  out: string,
+  flags: string[] = [],
+  env: Record<string, string> = s3.env,
+): Promise<CliResult> {
   return runCli(
     [
       'tag',
@@ -56,6 +66,14 @@ function tag(sources: string[], out: string, flags: string[] = [], env = s3.env)
     { cwd: place.dir, env },
   );
 }
+
+const clientOf = (env: Record<string, string>): S3Client =>
+  new S3Client({
+    endpoint: env['AWS_ENDPOINT_URL_S3']!,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
+  });
 
 /** What became of each object: `source key -> code`, null for tags. */
 async function outcomes(out: string, env = s3.env): Promise<Record<string, unknown>> {
@@ -173,18 +191,30 @@ it('an inventory is read instead of listing', async () => {
   expect(jsonOf(whole)).toMatchObject({ images: 4, tagged: 3 });
 });
 
+it('a public bucket is tagged without credentials', async () => {
+  await ensureBucket('s3://public', { env: s3.env });
+  await openStore('s3://public', { env: s3.env }).put('a.jpg', image);
+  const Resource = ['arn:aws:s3:::public', 'arn:aws:s3:::public/*'];
+  const statement = { Effect: 'Allow', Principal: '*', Action: ['s3:GetObject', 's3:ListBucket'], Resource };
+  const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+  await clientOf(s3.env).send(new PutBucketPolicyCommand({ Bucket: 'public', Policy: policy }));
+  const stranger = { AWS_ENDPOINT_URL_S3: s3.endpoint, AWS_REGION: 'us-east-1' };
+  const result = await tag(['s3://public'], 'out-public', ['--unsigned'], stranger);
+  expect(result.code, result.stderr).toBe(0);
+  expect(await outcomes('out-public')).toEqual({ 'public a.jpg': null });
+
+  const refused = await tag(['s3://public'], 'out-refused', [], stranger);
+  expect(refused).toMatchObject({ code: 2, stdout: '' });
+  expect(refused.stderr).toMatch(/no credentials found.*--unsigned/s);
+});
+
 describe.skipIf(!moto)('what only some servers have', () => {
   it('odd keys, old versions and archives of an inventory: no request is made for what is archived', async () => {
     const { env } = moto!;
     const proxy = await startFaultyProxy(env['AWS_ENDPOINT_URL_S3']!);
     try {
       await ensureBucket('s3://museum', { env });
-      const client = new S3Client({
-        endpoint: env['AWS_ENDPOINT_URL_S3']!,
-        region: 'us-east-1',
-        forcePathStyle: true,
-        credentials: { accessKeyId: 'moto', secretAccessKey: 'moto' },
-      });
+      const client = clientOf(env);
       await client.send(
         new PutBucketVersioningCommand({ Bucket: 'museum', VersioningConfiguration: { Status: 'Enabled' } }),
       );
@@ -216,7 +246,7 @@ describe.skipIf(!moto)('what only some servers have', () => {
       const manifest = await putInventory(reports, 'm', {
         ...{ bucket: 'museum', destination: 'reports', format: 'Parquet', files: [rows], versions: true },
       });
-      const through = { ...env, AWS_ENDPOINT_URL_S3: proxy.endpoint } as typeof s3.env;
+      const through = { ...env, AWS_ENDPOINT_URL_S3: proxy.endpoint };
       const result = await tag([`s3://reports/${manifest}`], 'out-museum', [], through);
       expect(result.code, result.stderr).toBe(3);
       const archived = Object.fromEntries(frozen.map((key) => [`museum ${key}`, 'Store.Archived']));
