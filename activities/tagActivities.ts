@@ -5,9 +5,9 @@ import { Failure } from '../data/failure.ts';
 import type { Counts } from '../data/run/counts.ts';
 import { modelHashOf } from '../data/run/modelHash.ts';
 import { countsOf } from '../data/run/receipt.ts';
-import type { TagSpec } from '../data/run/record.ts';
+import { sourceAccess, type TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
-import { rowKeys } from '../data/run/rowKeys.ts';
+import { rowNames } from '../data/run/rowNames.ts';
 import type { ImageLimits } from '../data/images/limits.ts';
 import type { PreprocessConfig } from '../data/images/preprocessConfig.ts';
 import type { ObjectStore } from '../data/store/store.ts';
@@ -16,6 +16,7 @@ import { openModelFolder, type ModelFolder } from '../model/modelFolder.ts';
 import { decideTags, tagDecision } from '../model/tagDecision.ts';
 import type { Vocabulary } from '../model/tagger.ts';
 import type { TagActivities } from '../workflows/types.ts';
+import type { OpenStore } from './openStore.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabulary, readCategories, readVocabulary } from './prepare.ts';
 import type { Decoder, Inference } from './tag/dependencies.ts';
@@ -24,7 +25,7 @@ import { tagShard, type ShardProgress } from './tag/tagShard.ts';
 import { Turn } from './tag/turn.ts';
 
 export interface TagDependencies {
-  openStore(uri: string): ObjectStore;
+  openStore: OpenStore;
   /** Artifacts of this machine, shared by all runs. */
   cache: ObjectStore;
   inference: Inference;
@@ -118,7 +119,7 @@ async function openRun(
   const context: RunContext = {
     output,
     record,
-    source: dependencies.openStore(spec.source),
+    sources: spec.sources.map(({ uri }) => dependencies.openStore(uri, sourceAccess(spec))),
     decoder: dependencies.decoder(model.preprocess, { maxBytes, maxPixels, timeoutMs }),
     imageSide: model.preprocess.cropSize,
     decide: (scores) => decideTags(scores, decision),
@@ -127,7 +128,7 @@ async function openRun(
     embedding: spec.embedding,
     metadata: { run: record.id, model: hash, vocabulary: spec.vocabulary },
     fingerprint: dependencies.inference.fingerprint,
-    rowKey: rowKeys(spec.source),
+    rowName: rowNames(spec.sources),
     planShard: planReader(output),
   };
   return { context, model, vocabulary: prepared.vocabulary };

@@ -4,11 +4,13 @@ import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
-import { readRunRecord, type RunRecord, type TagSpec } from '../../data/run/record.ts';
+import { readRunRecord, sourceAccess, type RunRecord, type TagSpec } from '../../data/run/record.ts';
+import { liesWithin } from '../../data/run/nestedSources.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';
 import { readInputs, type Inputs } from '../inputs.ts';
+import { checkKeyLists, copyKeyLists, readSources, type SourceFlags, type Sources } from '../sources.ts';
 import { claimRun, refuseDifferent } from '../run/claim.ts';
 import { launch } from '../run/launch.ts';
 import { modelUri, prefetchModel } from '../models.ts';
@@ -17,7 +19,7 @@ import { runOfFolder } from '../run/runReference.ts';
 import { tagSummary } from '../run/tag/outcome.ts';
 import type { TagCorpusResult } from '../../workflows/types.ts';
 
-export interface TagFlags {
+export interface TagFlags extends SourceFlags {
   categories: string;
   out: string;
   graph?: string;
@@ -34,13 +36,28 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
   const command = program
     .command('tag')
     .description('Tag every image of a bucket or folder with the categories of a file, into Parquet.')
-    .argument('<source>', 's3://bucket/prefix, file:///folder or a folder')
+    .argument(
+      '[sources...]',
+      's3://bucket/prefix, file:///folder, a folder, or the manifest.json of an S3 Inventory report',
+    )
     .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
-    .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the source")
+    .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the sources")
     .option(
       '--graph <file>',
       "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
     )
+    .option(
+      '--keys <list>',
+      'only the keys of a list, of which the sources say where; may be given again',
+      add,
+    )
+    .option(
+      '--inventory <manifest>',
+      'S3 Inventory manifest to read instead of listing; may be given again',
+      add,
+    )
+    .option('--unsigned', 'read the sources without credentials, as public buckets allow')
+    .option('--requester-pays', 'agree to pay for reading the sources')
     .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
     .option('--exclude <glob...>', 'not the keys that match')
     .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
@@ -58,30 +75,37 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     'decodeTimeoutMs',
     'stateDir',
   ]);
-  command.action(async (source: string, flags: TagFlags) => finish(await tag(source, flags)));
+  command.action(async (sources: string[], flags: TagFlags) => finish(await tag(sources, flags)));
 }
 
+const add = (value: string, before: string[] = []): string[] => [...before, value];
+
 /** The `tag` command; returns its exit code. */
-export async function tag(source: string, flags: TagFlags): Promise<number> {
+export async function tag(named: readonly string[], flags: TagFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
   const json = flags.json ?? false;
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
   const inputs = await readInputs(flags);
-  const spec = specOf(canonicalUri(source), flags, settings, inputs);
-  refuseNested(spec.source, run.output);
+  const sources = await readSources(named, flags);
+  const spec = specOf(sources.spec, flags, settings, inputs);
+  refuseNested(spec.sources, run.output);
 
   const existing = await readRunRecord(output);
   if (existing) {
     refuseDifferent(output, existing, { kind: 'tag', spec });
     if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
   } else {
-    await refuseMissing(openStore(spec.source));
-    if (spec.since !== null) await refuseOtherSource(openStore(spec.since), spec.source);
+    if (spec.keys.length > 0) await checkKeyLists(spec);
+    else
+      for (const { uri, inventory } of spec.sources)
+        if (!inventory) await refuseMissing(openStore(uri, sourceAccess(spec)));
+    if (spec.since !== null) await checkSince(openStore(spec.since), spec, json);
   }
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
   if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
   if (!existing) {
+    await copyKeyLists(output, sources.copies);
     await claimRun(output, inputs, {
       version: 1,
       kind: 'tag',
@@ -93,10 +117,15 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
   return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
 }
 
-function specOf(source: string, flags: TagFlags, settings: Settings, { categories, graph }: Inputs): TagSpec {
+function specOf(
+  sources: Sources['spec'],
+  flags: TagFlags,
+  settings: Settings,
+  { categories, graph }: Inputs,
+): TagSpec {
   const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
   return {
-    source,
+    ...sources,
     include: flags.include ?? [],
     exclude: flags.exclude ?? [],
     since: flags.since === undefined ? null : canonicalUri(flags.since),
@@ -133,11 +162,12 @@ function numberFlag(
 }
 
 /** A run that lists its own output would never be the same twice. */
-export function refuseNested(source: string, output: string): void {
-  if (output !== source && !`${output}/`.startsWith(`${source}/`)) return;
-  throw new Failure('Usage.OutputInsideSource', `--out ${output} lies inside the source ${source}.`, {
+export function refuseNested(sources: TagSpec['sources'], output: string): void {
+  const source = sources.find(({ uri }) => liesWithin(output, uri));
+  if (!source) return;
+  throw new Failure('Usage.OutputInsideSource', `--out ${output} lies inside the source ${source.uri}.`, {
     subject: output,
-    hint: 'Choose an --out outside of it.',
+    hint: 'Choose an --out outside of it, or name only the prefix of it that the images are in.',
   });
 }
 
@@ -146,8 +176,11 @@ async function refuseMissing(source: ObjectStore): Promise<void> {
   for await (const _ of source.list()) return;
 }
 
-/** An incremental run needs a finished run of the same source to compare with. */
-async function refuseOtherSource(since: ObjectStore, source: string): Promise<void> {
+/**
+ * An incremental run needs a finished run to compare with, and all of that one's sources: of one that it left out it
+ * could not say what is gone. New sources may join them; how each is listed may differ.
+ */
+async function checkSince(since: ObjectStore, { sources }: TagSpec, json: boolean): Promise<void> {
   const base = await readRunRecord(since);
   if (base?.kind !== 'tag' || !(await since.head(SUCCESS))) {
     throw new Failure('Usage.Since', `--since ${since.uri} is not the folder of a finished tag run.`, {
@@ -155,14 +188,26 @@ async function refuseOtherSource(since: ObjectStore, source: string): Promise<vo
       hint: '`c2srt status` says where that run is.',
     });
   }
-  if (base.spec.source !== source) {
+  const missing = without(base.spec.sources, sources);
+  if (missing !== '')
     throw new Failure(
       'Usage.Since',
-      `--since ${since.uri} is a run of ${base.spec.source}, not of ${source}.`,
-      { subject: since.uri },
+      `--since ${since.uri} is a run of ${missing} too, which is no source here.`,
+      {
+        subject: since.uri,
+        hint: 'Name all sources of that run, and new ones beside them; or start another run without --since.',
+      },
     );
-  }
+  const added = without(sources, base.spec.sources);
+  if (added !== '' && !json) console.error(`New since that run, so all of it is tagged: ${added}`);
 }
+
+/** The sources that others do not have, for messages. */
+const without = (sources: TagSpec['sources'], others: TagSpec['sources']): string =>
+  sources
+    .filter(({ uri }) => !others.some((other) => other.uri === uri))
+    .map(({ uri }) => uri)
+    .join(', ');
 
 export async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
   const { counts, parts } = (await readJson(output, MANIFEST)) as {

@@ -4,6 +4,7 @@ import type { ObjectStore } from './store.ts';
 /** An object that is read in ranges: memory follows the range, not the object. */
 export interface RangedObject {
   sizeBytes: number;
+  etag: string;
   /** The bytes [start, end), cut to the object's. */
   slice(start: number, end?: number): Promise<Uint8Array>;
   /** The whole object, a piece after another. */
@@ -36,6 +37,7 @@ export async function openRanges(
   };
   return {
     sizeBytes,
+    etag,
     slice,
     async *chunks() {
       for (let start = 0; start < sizeBytes; start += CHUNK_BYTES)

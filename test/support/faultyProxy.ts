@@ -7,12 +7,12 @@ export type Fault =
   | 'loseAnswer'
   /** The connection breaks after the first part of the answer. */
   | 'breakBody'
-  | { status: number; headers?: Record<string, string> };
+  | { status: number; headers?: Record<string, string>; body?: string };
 
 export interface FaultyProxy {
   endpoint: string;
-  /** Decides about each request by its first line, as `PUT /bucket/key HTTP/1.1`. */
-  fault: (requestLine: string) => Fault;
+  /** Decides about each request by its first line, as `PUT /bucket/key HTTP/1.1`, and by its head. */
+  fault: (requestLine: string, head: string) => Fault;
   /** First lines of the requests so far. */
   requests: string[];
   stop: () => Promise<void>;
@@ -40,10 +40,11 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     }
     let fault: Fault = 'pass';
     client.on('data', (data) => {
-      const line = /^(?:GET|PUT|HEAD|POST|DELETE) [^\r\n]*/.exec(data.toString('latin1'))?.[0];
+      const text = data.toString('latin1');
+      const line = /^(?:GET|PUT|HEAD|POST|DELETE) [^\r\n]*/.exec(text)?.[0];
       if (line !== undefined) {
         proxy.requests.push(line);
-        fault = proxy.fault(line);
+        fault = proxy.fault(line, text.split('\r\n\r\n')[0]!);
       }
       if (typeof fault === 'object') client.end(answerOf(fault));
       else upstream.write(data);
@@ -64,7 +65,13 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   return proxy;
 }
 
-function answerOf({ status, headers = {} }: { status: number; headers?: Record<string, string> }): string {
-  const lines = Object.entries({ 'content-length': '0', connection: 'close', ...headers });
-  return [`HTTP/1.1 ${status} x`, ...lines.map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n');
+function answerOf({ status, headers = {}, body = '' }: Exclude<Fault, string>): string {
+  const lines = Object.entries({
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+    ...headers,
+  });
+  return [`HTTP/1.1 ${status} x`, ...lines.map(([name, value]) => `${name}: ${value}`), '', body].join(
+    '\r\n',
+  );
 }

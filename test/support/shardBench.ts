@@ -35,6 +35,8 @@ export async function shardContext(
     sizeBytes: 0,
     excluded: 0,
     markers: 0,
+    duplicates: 0,
+    archived: 0,
     segments: [{ attempt: 'planner', from: 0, to: 1 }],
     since: null,
   };
@@ -47,7 +49,10 @@ export async function shardContext(
     id: 'run',
     createdAt: '2000-01-01T00:00:00.000Z',
     spec: {
-      source: source.uri,
+      sources: [{ uri: source.uri, inventory: null }],
+      keys: [],
+      unsigned: false,
+      requesterPays: false,
       include: [],
       exclude: [],
       since: null,
@@ -66,7 +71,7 @@ export async function shardContext(
   };
   return {
     output,
-    source,
+    sources: [source],
     record,
     decoder,
     imageSide: SIDE,
@@ -76,7 +81,7 @@ export async function shardContext(
     embedding: false,
     metadata: { run: 'run', model: 'm', vocabulary: 'v' },
     fingerprint: { engine: 'test' },
-    rowKey: (key) => key,
+    rowName: ({ key }) => ({ key, source: source.uri }),
     planShard: planReader(output),
   };
 }

@@ -52,10 +52,13 @@ async function retryFailures(runName: string, flags: RetryFlags): Promise<number
   const chain = await readChain(parent, openStore);
   const { spec: of } = chain.at(-1)!.record;
   const codes = codesFlag(flags.codes);
-  const spec: TagSpec = { ...of, since: null, retry: { parent: parent.uri, codes } };
+  // What there is to try again the chain says: lists and inventories are not read once more.
+  const sources = of.sources.map(({ uri }) => ({ uri, inventory: null }));
+  const retry = { parent: parent.uri, codes };
+  const spec: TagSpec = { ...of, sources, keys: [], since: null, retry };
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
-  refuseNested(spec.source, run.output);
+  refuseNested(sources, run.output);
 
   const existing = await readRunRecord(output);
   if (existing) {
