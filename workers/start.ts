@@ -1,21 +1,16 @@
-import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
 import { createTagActivities } from '../activities/tagActivities.ts';
-import type { TrainDependencies } from '../activities/train/dependencies.ts';
 import { createTrainActivities } from '../activities/train/trainActivities.ts';
 import { createTrainStoreActivities } from '../activities/train/trainStoreActivities.ts';
 import type { Settings } from '../data/config/schema.ts';
 import { openStore } from '../data/store/open.ts';
 import { cacheDir } from '../infra/programs.ts';
 import type { TemporalEnvironment } from '../infra/temporalConnection.ts';
-import { detectProvider } from '../model/onnx/session.ts';
-import { modelHash, resolveModel } from '../model/resolve.ts';
 import { QUEUES, type Queue } from '../workflows/queues.ts';
-import { Decoders } from './decoders.ts';
+import { openDevice, type Device } from './device.ts';
 import { FailureInterceptor } from './failures.ts';
-import { startInference } from './inference/service.ts';
 import type { TrainActivities } from '../workflows/trainTypes.ts';
 import type { TagActivities } from '../workflows/types.ts';
 import { workflowBundle } from './workflowBundle.ts';
@@ -76,7 +71,7 @@ export async function startWorkers(
     }
     if (queues.includes('gpu')) {
       const device = openDevice(settings);
-      const { activities } = device;
+      const activities = deviceActivities(device);
       lost = device.lost;
       closers.push(device.close);
       workers.push(
@@ -120,36 +115,10 @@ export async function startWorkers(
   };
 }
 
-/** The activities of the `gpu` queue on this process's device, and what closes it. */
-function openDevice(settings: Settings): {
-  activities: TagActivities & TrainActivities;
-  lost: AbortSignal;
-  close: () => Promise<void>;
-} {
-  const provider = settings.provider === 'auto' ? detectProvider() : settings.provider;
-  const inference = startInference({
-    device: { provider, deviceId: settings.deviceId, threads: settings.threads },
-    batchSize: settings.batchSize,
-  });
-  const decoders = new Decoders(settings.decodeProcesses);
-  const common: Omit<TrainDependencies, 'device'> = {
-    openStore,
-    decoder: (preprocess, limits) => decoders.get(preprocess, limits),
-    async resolveModel(uri) {
-      const dir = await resolveModel(uri, { cacheDir: cacheDir() });
-      return { dir, hash: await modelHash(dir) };
-    },
-    concurrency: settings.fetchConcurrency,
-  };
-  const cache = openStore(join(cacheDir(), 'artifacts'));
+/** The activities of the `gpu` queue on a device. */
+function deviceActivities({ dependencies, cache, inference }: Device): TagActivities & TrainActivities {
   return {
-    activities: {
-      ...createTagActivities({ ...common, cache, inference }),
-      ...createTrainActivities({ ...common, device: inference.training }),
-    },
-    lost: inference.lost,
-    async close() {
-      await Promise.all([inference.close(), decoders.close()]);
-    },
+    ...createTagActivities({ ...dependencies, cache, inference }),
+    ...createTrainActivities({ ...dependencies, device: inference.training }),
   };
 }

@@ -7,13 +7,11 @@ import {
   PLAN_INDEX,
   planShardKey,
 } from '../../data/run/layout.ts';
-import { keyFilter } from '../../data/run/keyFilter.ts';
-import { readPlanIndex, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
+import { readPlanIndex, type PlanIndex } from '../../data/run/plan.ts';
 import { positionOf, type Position } from '../../data/run/entryOrder.ts';
-import type { Listed } from '../../data/listing/sortEntries.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { changesSince, type Change } from './changes.ts';
 import type { Listing } from './listing.ts';
+import { plannedChanges, type PlannedObjects } from './plannedChanges.ts';
 import { ShardWriter } from './shardWriter.ts';
 
 /** How far an attempt got: heartbeat details, from which the next attempt goes on. */
@@ -24,19 +22,12 @@ export interface PlanCursor {
   index: PlanIndex;
 }
 
-export interface PlanOptions {
-  include: readonly string[];
-  exclude: readonly string[];
+export interface PlanOptions extends PlannedObjects {
   shardSize: number;
-  /** The listing that this run's is compared with, in the same order and with the same numbers of sources; absent: a full run. */
-  since?: AsyncIterable<PlanEntry> | undefined;
-  /** Set for a retry: what it makes of the listing behind a position, in place of the sources'. */
-  retry?: ((after: Position | undefined) => AsyncIterable<Change>) | undefined;
   /** Where an earlier attempt got to. */
   from?: PlanCursor | undefined;
   /** Told after every shard that was written. */
   report(cursor: PlanCursor): void;
-  signal?: AbortSignal;
 }
 
 const EMPTY: PlanIndex = {
@@ -77,7 +68,7 @@ export async function writePlan(
 }
 
 async function planKeys(source: Listing, output: ObjectStore, options: PlanOptions): Promise<PlanIndex> {
-  const { retry, shardSize, from, signal } = options;
+  const { retry, shardSize, from } = options;
   // Both leave out most of the source, so both keep the whole listing for the next incremental run.
   const since = options.since ?? retry;
   const attempt = randomUUID();
@@ -100,11 +91,7 @@ async function planKeys(source: Listing, output: ObjectStore, options: PlanOptio
       since: since ? { listing: listing.written, deleted: deleted.written } : null,
     });
 
-  const accepts = keyFilter(options.include, options.exclude);
-  const after = from?.position;
-  const listed = (): AsyncIterable<PlanEntry> =>
-    acceptedEntries(source.entries(after, signal), accepts, counts);
-  const changes = retry ? retry(after) : changesSince(options.since, listed(), { after, accepts });
+  const changes = plannedChanges(source, options, { after: from?.position, counts });
   for await (const { kind, entry } of changes) {
     if (since && kind !== 'deleted') await listing.add(entry);
     if (kind === 'deleted') await deleted.add(entry);
@@ -118,21 +105,6 @@ async function planKeys(source: Listing, output: ObjectStore, options: PlanOptio
   }
   await Promise.all([plan.flush(), listing.flush(), deleted.flush()]);
   return soFar();
-}
-
-/** The entries that globs accept; the others are counted. */
-async function* acceptedEntries(
-  objects: AsyncIterable<Listed>,
-  accepts: (key: string) => boolean,
-  counts: { excluded: number; markers: number; duplicates: number },
-): AsyncGenerator<PlanEntry> {
-  for await (const { entry, duplicates } of objects) {
-    counts.duplicates += duplicates;
-    // Consoles make folders by putting an empty object under a key that ends in a slash.
-    if (entry.key.endsWith('/') && entry.sizeBytes === 0) counts.markers++;
-    else if (!accepts(entry.key)) counts.excluded++;
-    else yield entry;
-  }
 }
 
 async function commitIndex(output: ObjectStore, index: PlanIndex): Promise<PlanIndex> {

@@ -9,6 +9,7 @@ import { liesWithin } from '../../data/run/nestedSources.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';
+import { dryRunTag } from '../dryRun/dryRun.ts';
 import { readInputs, type Inputs } from '../inputs.ts';
 import { checkKeyLists, copyKeyLists, readSources, type SourceFlags, type Sources } from '../sources.ts';
 import { claimRun, refuseDifferent } from '../run/claim.ts';
@@ -29,6 +30,7 @@ export interface TagFlags extends SourceFlags {
   topK?: string;
   threshold?: string;
   embedding?: boolean;
+  dryRun?: boolean;
   json?: boolean;
 }
 
@@ -64,6 +66,10 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
     .option('--threshold <score>', 'only tags with at least this score, as it is written')
     .option('--embedding', "write each image's embedding too")
+    .option(
+      '--dry-run',
+      'only say what would be tagged, and what it would take by a sample that is really tagged',
+    )
     .option('--json', 'print one JSON object at the end, nothing else');
   withSettings(command, [
     'model',
@@ -103,7 +109,9 @@ export async function tag(named: readonly string[], flags: TagFlags): Promise<nu
     if (spec.since !== null) await checkSince(openStore(spec.since), spec, json);
   }
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
-  if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
+  if (flags.dryRun || !(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
+  if (flags.dryRun)
+    return dryRunTag({ spec, inputs, copies: sources.copies, output: run.output, settings, json });
   if (!existing) {
     await copyKeyLists(output, sources.copies);
     await claimRun(output, inputs, {

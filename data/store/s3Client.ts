@@ -38,6 +38,10 @@ const UNSIGNED: S3ClientConfig = {
   signer: { sign: (request) => Promise.resolve(request) },
 };
 const connections = new Map<string, S3Connection>();
+const sent: Record<string, number> = {};
+
+/** How many requests this process has sent so far by operation, as `GetObject`; repeated ones count again. */
+export const sentRequests = (): Readonly<Record<string, number>> => ({ ...sent });
 
 /** The connection for these options. Stores with the same options share one, its sockets and its credentials. */
 export function s3Connection(options: S3Options = {}): S3Connection {
@@ -53,7 +57,7 @@ export function s3Connection(options: S3Options = {}): S3Connection {
 
 function connect(settings: Settings): S3Connection {
   const config = clientConfig(settings);
-  let client = new S3Client(config);
+  let client = countingClient(config);
   let isStale = false;
   return {
     slots: new Slots(settings.maxSockets),
@@ -62,7 +66,7 @@ function connect(settings: Settings): S3Connection {
       isStale = false;
       // The handler keeps its sockets; only what is read of files is read again.
       const { requestHandler } = client.config;
-      client = new S3Client({
+      client = countingClient({
         ...config,
         requestHandler,
         credentials: fromNodeProviderChain({ ignoreCache: true }),
@@ -73,6 +77,21 @@ function connect(settings: Settings): S3Connection {
       isStale = config.credentials === undefined;
     },
   };
+}
+
+function countingClient(config: S3ClientConfig): S3Client {
+  const client = new S3Client(config);
+  // Behind the SDK's own repetition, so that every request is one.
+  client.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      (request) => {
+        const operation = commandName.replace(/Command$/, '');
+        sent[operation] = (sent[operation] ?? 0) + 1;
+        return next(request);
+      },
+    { name: 'countRequests', step: 'finalizeRequest', priority: 'low' },
+  );
+  return client;
 }
 
 type Settings = ReturnType<typeof settingsOf>;
