@@ -9,7 +9,7 @@ import type { Listing } from './listing.ts';
 export interface PlannedObjects {
   include: readonly string[];
   exclude: readonly string[];
-  /** The listing that this run's is compared with, in the same order and with the same numbers of sources; absent: a full run. */
+  /** The listing that this run's is compared with, by the same numbers of sources; absent: a full run. */
   since?: AsyncIterable<PlanEntry> | undefined;
   /** Set for a retry: what it makes of the listing behind a position, in place of the sources'. */
   retry?: ((after: Position | undefined) => AsyncIterable<Change>) | undefined;

@@ -46,8 +46,8 @@ const NONE = { shards: 0, keys: 0, segments: [] };
 /**
  * Writes the plan of a run: the sources' objects in the order of source and UTF-8 bytes of the key, in shards; with
  * `since`, only those that are new or changed since that listing, beside the whole listing and those that are gone; with
- * `retry`, only failed ones. Memory is a few shards, whatever the
- * number of keys. The index is put last and only once; an attempt that finds one returns it.
+ * `retry`, only failed ones. Memory is a few shards, whatever the number of keys. The index is put last and only once;
+ * an attempt that finds one returns it.
  *
  * Each attempt writes into a folder of its own and the index names the folder of every shard, so a lost attempt that
  * still runs cannot change what a later one has written.

@@ -57,6 +57,14 @@ export type TagSpec = z.infer<typeof tagSpecSchema>;
 
 const identity = { version: z.literal(1), id: z.string(), createdAt: z.iso.datetime() };
 
+/** What a run of one prefix or folder reads that is simply listed. */
+export const oneSource = (uri: string): Pick<TagSpec, 'sources' | 'keys' | 'unsigned' | 'requesterPays'> => ({
+  sources: [{ uri, inventory: null }],
+  keys: [],
+  unsigned: false,
+  requesterPays: false,
+});
+
 /** How a run's sources are read. */
 export type SourceAccess = Pick<TagSpec, 'unsigned' | 'requesterPays'>;
 
@@ -84,14 +92,7 @@ function current(record: unknown): unknown {
   const of = { kind: 'tag', ...record };
   if (of.kind !== 'tag' || !('spec' in of) || !isObject(of.spec) || !('source' in of.spec)) return of;
   const { source, ...rest } = of.spec;
-  const spec = {
-    sources: [{ uri: source, inventory: null }],
-    keys: [],
-    unsigned: false,
-    requesterPays: false,
-    ...rest,
-  };
-  return { ...of, spec, rowsLackSource: true };
+  return { ...of, spec: { ...oneSource(source as string), ...rest }, rowsLackSource: true };
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

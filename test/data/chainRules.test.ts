@@ -200,6 +200,10 @@ describe('a chain', () => {
       message: expect.stringContaining(`${at('images/deep').uri} of ${at('deep').uri} lies within`) as string,
     });
     expect(await readChains([at('full'), at('empty')], openStore)).toHaveLength(2);
+    const since = { since: at('full').uri };
+    expect(
+      await failureOf(runInProcess(at('images/deep'), at('left out'), { openStore, spec: since })),
+    ).toMatchObject({ code: 'Run.Different', message: expect.stringContaining(source.uri) as string });
     const record = Buffer.from((await at('since').get(RUN_RECORD)).body).toString();
     const itself = at('circle');
     await at('circle').put(RUN_RECORD, record.replace(at('full').uri, itself.uri));

@@ -3,7 +3,7 @@ import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { parsePreprocessConfig } from '../../data/images/preprocessConfig.ts';
 import { planShardKey, PLAN_INDEX } from '../../data/run/layout.ts';
 import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
-import type { TagRecord } from '../../data/run/record.ts';
+import { oneSource, type TagRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { SharedTagger } from '../../activities/tag/dependencies.ts';
 import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
@@ -49,10 +49,7 @@ export async function shardContext(
     id: 'run',
     createdAt: '2000-01-01T00:00:00.000Z',
     spec: {
-      sources: [{ uri: source.uri, inventory: null }],
-      keys: [],
-      unsigned: false,
-      requesterPays: false,
+      ...oneSource(source.uri),
       include: [],
       exclude: [],
       since: null,
