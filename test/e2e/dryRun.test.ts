@@ -133,7 +133,7 @@ it('counts what the run then plans, tags no more than a sample, and writes nothi
   const other = await tag('s3://bucket/out', ...sources, '--dry-run', '--top-k', '1');
   expect(other).toMatchObject({ code: 2, stdout: '' });
   expect(other.stderr).toMatch(/topK: null -> 1/);
-}, 120_000);
+}, 240_000);
 
 describe('says', () => {
   it('what of an incremental run is new, in words too', async () => {
@@ -184,4 +184,4 @@ it('Ctrl-C in the middle of it stops cleanly', async () => {
   expect(stderr).toMatch(/Stopped\. Nothing was written to .*stopped\./);
   expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
   expect(await leftBehind()).toEqual([]);
-}, 90_000);
+}, 240_000);

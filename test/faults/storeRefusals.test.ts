@@ -82,7 +82,7 @@ it('one that is full ends the run, which goes on once there is space', async () 
   await expectAccounted(output, expected, 'in/');
   const fetched = proxy.requests.filter((line) => line.startsWith('GET /bucket/in/')).length;
   expect(fetched).toBeLessThanOrEqual(80 - 20 * kept);
-}, 120_000);
+}, 240_000);
 
 it.skipIf(!moto)(
   'one whose clock is hours ahead is told the time that it wants, and one that no time suits is named',
@@ -117,5 +117,5 @@ it.skipIf(!moto)(
       await skewed.stop();
     }
   },
-  120_000,
+  240_000,
 );
