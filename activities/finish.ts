@@ -6,6 +6,7 @@ import { readPlanIndex } from '../data/run/plan.ts';
 import { addCounts, noCounts } from '../data/run/counts.ts';
 import { countsOf, readReceipt, type Receipt } from '../data/run/receipt.ts';
 import type { TagRecord } from '../data/run/record.ts';
+import { deletePrefix } from '../data/store/deletePrefix.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { TagCorpusResult } from '../workflows/types.ts';
 import { ensurePublished } from './tag/commit.ts';
@@ -122,16 +123,7 @@ export async function finishRun(
     ),
   };
   await output.put(MANIFEST, JSON.stringify(manifest, null, 1), { contentType: 'application/json' });
-  await removeSpool(output, report);
+  await deletePrefix(output, SPOOL, report);
   await output.put(SUCCESS, '');
   return { ...counts, parts: receipts.length };
-}
-
-async function removeSpool(output: ObjectStore, report: () => void): Promise<void> {
-  const keys: string[] = [];
-  for await (const { key } of output.list({ prefix: SPOOL })) keys.push(key);
-  for (let i = 0; i < keys.length; i += 1000) {
-    await output.delete(keys.slice(i, i + 1000));
-    report();
-  }
 }

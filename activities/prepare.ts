@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { parseCategories, type Category } from '../data/categories.ts';
 
-import { parseGraph, type CategoryGraph } from '../data/graphFile.ts';
-import { CATEGORIES, GRAPH, vocabularyKeys } from '../data/run/layout.ts';
+import { graphHash, parseGraph, type CategoryGraph } from '../data/graphFile.ts';
+import { CATEGORIES, GRAPH, LINKED_GRAPH, vocabularyKeys } from '../data/run/layout.ts';
 import { readJson } from '../data/store/json.ts';
-import type { TagRecord } from '../data/run/record.ts';
+import type { TagSpec } from '../data/run/record.ts';
 import { decodeSafetensors, encodeSafetensors, readFloats } from '../data/safetensors.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { subgraph } from '../data/subgraph.ts';
@@ -18,7 +18,7 @@ import type { Vocabulary } from '../model/tagger.ts';
 import type { Inference } from './tag/dependencies.ts';
 
 /** Changes whenever the meaning of the artifact does. */
-const STAGE_VERSION = 2;
+const STAGE_VERSION = 3;
 
 const artifactSchema = z.object({
   /** Hash of the model folder that the features are of. */
@@ -38,7 +38,8 @@ export async function readCategories(output: ObjectStore): Promise<Category[]> {
 
 /** What a vocabulary artifact is made of. */
 export interface VocabularyInput {
-  record: TagRecord;
+  /** Of a run with these inputs in its folder. */
+  record: { spec: Pick<TagSpec, 'vocabulary' | 'graph' | 'link'> };
   model: ModelFolder;
   /** The model folder's hash. */
   hash: string;
@@ -58,7 +59,9 @@ export async function prepareVocabulary(
   const { record, model, hash, inference } = input;
   const { spec } = record;
   // An untrained head passes no messages: whatever a graph says, its scores are those of CLIP + ISR.
-  const provider = model.head === undefined ? 'none' : (spec.graph ?? WORDNET_VERSION);
+  const given = model.head === undefined ? undefined : await givenGraph(output, spec);
+  const provider =
+    model.head === undefined ? 'none' : given === undefined ? WORDNET_VERSION : graphHash(given);
   const name = createHash('sha256')
     .update(JSON.stringify([STAGE_VERSION, hash, spec.vocabulary, provider, inference.fingerprint]))
     .digest('hex')
@@ -67,7 +70,7 @@ export async function prepareVocabulary(
   if (await output.head(keys.json)) return name;
 
   if (await copyArtifact(cache, output, name)) return name;
-  await makeArtifact(output, name, input);
+  await makeArtifact(output, name, input, given);
   await copyArtifact(output, cache, name);
   return name;
 }
@@ -76,18 +79,20 @@ export async function prepareVocabulary(
 async function makeArtifact(
   output: ObjectStore,
   name: string,
-  { record, model, hash, inference }: VocabularyInput,
+  { model, hash, inference }: VocabularyInput,
+  given: CategoryGraph | undefined,
 ): Promise<void> {
   const keys = vocabularyKeys(name);
   const asked = await readCategories(output);
   const seen = seenCategories(model);
-  const graph = model.head
-    ? await categoryGraph(output, record.spec.graph, model, asked, seen)
-    : { edges: [] };
+  const trained = new Set(seen.map(({ name }) => name));
+  // What the model was trained on it was trained on with the links that its graph has.
+  const others = asked.filter(({ name }) => !trained.has(name));
+  const graph = model.head ? (given ?? extendByWordnet(model, others, seen)) : { edges: [] };
   const { nodes, hopOffsets, edges } = subgraph(
     graph,
     asked.map((category) => category.name),
-    new Set(seen.map((category) => category.name)),
+    trained,
     model.head?.layers ?? 0,
   );
   const byName = new Map([...seen, ...asked].map((category) => [category.name, category]));
@@ -141,16 +146,27 @@ export function seenCategories(model: ModelFolder): Category[] {
   return existsSync(file) ? parseCategories(readFileSync(file), file) : [];
 }
 
-/** The run's own graph; without one the model's, with links from WordNet for the categories that it lacks. */
-export async function categoryGraph(
+/** The graph that the model was trained with; without edges for a plain CLIP checkpoint. */
+export function modelGraph(model: ModelFolder): CategoryGraph {
+  const file = join(model.dir, 'graph.json');
+  return existsSync(file) ? parseGraph(readFileSync(file), file) : { edges: [] };
+}
+
+/** The graph that a run names, or that was built for it; undefined where WordNet is to link what the model's own lacks. */
+export async function givenGraph(
   output: ObjectStore,
-  given: string | null,
+  { graph, link }: Pick<TagSpec, 'graph' | 'link'>,
+): Promise<CategoryGraph | undefined> {
+  const key = graph !== null ? GRAPH : link === undefined ? undefined : LINKED_GRAPH;
+  return key === undefined ? undefined : parseGraph((await output.get(key)).body, key);
+}
+
+/** The model's own graph, with links from WordNet for the asked categories that it gives no edge from one of the others. */
+export function extendByWordnet(
   model: ModelFolder,
   asked: readonly Category[],
   seen: readonly Category[],
-): Promise<CategoryGraph> {
-  if (given !== null) return parseGraph((await output.get(GRAPH)).body, GRAPH);
-  const file = join(model.dir, 'graph.json');
-  const graph = existsSync(file) ? parseGraph(readFileSync(file), file) : { edges: [] };
+): CategoryGraph {
+  const graph = modelGraph(model);
   return { edges: [...graph.edges, ...linkByWordnet({ asked, seen, graph })] };
 }

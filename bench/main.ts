@@ -2,7 +2,7 @@
 const BENCHES = {
   tag: 'throughput of `c2srt tag` beside a bare loop [--quick] [--only demo|vit] [--rounds N]',
   memory:
-    'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]; --train: of a training step',
+    'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]; --train: of a training step; --evaluate: of the figures of 7,586 categories [--images N,N]',
   train:
     'time of a training step beside PyTorch [--only TEXT] [--rounds N] [--threads N] [--python PATH] [--no-torch]',
   world:
@@ -16,7 +16,9 @@ switch (name) {
     await import('./tag.ts');
     break;
   case 'memory':
-    await import(process.argv.includes('--train') ? './train/memory.ts' : './memory.ts');
+    if (process.argv.includes('--train')) await import('./train/memory.ts');
+    else if (process.argv.includes('--evaluate')) await import('./evaluate/memory.ts');
+    else await import('./memory.ts');
     break;
   case 'train':
     await import('./train/main.ts');

@@ -29,6 +29,7 @@ const USAGE_DOMAINS = [
   'Safetensors.',
   'Store.',
   'Run.',
+  'Schedule.',
   'Device.',
 ];
 

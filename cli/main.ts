@@ -2,16 +2,23 @@
 import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './commands/cancel.ts';
 import { compactCommand } from './commands/chain/compact.ts';
+import { datasetCommand } from './commands/dataset/index.ts';
 import { devCommand } from './commands/dev.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { describeError, EXIT, exitCodeOf } from './exit.ts';
-import { modelCommand } from './commands/model.ts';
+import { graphCommand } from './commands/graph/index.ts';
+import { lineageCommand } from './commands/lineage.ts';
+import { modelCommand } from './commands/model/index.ts';
 import { resumeCommand } from './commands/resume.ts';
+import { decideCommands } from './commands/decide.ts';
 import { pauseCommand } from './commands/pause.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
 import { queryCommand } from './commands/chain/query.ts';
 import { retryFailuresCommand } from './commands/chain/retryFailures.ts';
+import { retrainCommand } from './commands/retrain.ts';
 import { runsCommand } from './commands/runs.ts';
 import { sampleCommand } from './commands/chain/sample.ts';
+import { scheduleCommand } from './commands/schedule/index.ts';
 import { statusCommand } from './commands/status.ts';
 import { tagCommand } from './commands/tag.ts';
 import { trainCommand } from './commands/train.ts';
@@ -36,6 +43,10 @@ for (const add of [
   sampleCommand,
   trainCommand,
   pretrainCommand,
+  evaluateCommand,
+  graphCommand,
+  retrainCommand,
+  decideCommands,
   statusCommand,
   pauseCommand,
   resumeCommand,
@@ -44,6 +55,9 @@ for (const add of [
   workerCommand,
   devCommand,
   modelCommand,
+  lineageCommand,
+  scheduleCommand,
+  datasetCommand,
 ])
   add(program, finish);
 

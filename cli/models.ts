@@ -1,12 +1,22 @@
 import { isFailure, Failure } from '../data/failure.ts';
-import { canonicalUri } from '../data/store/open.ts';
+import { pinModel } from '../data/models/pinModel.ts';
+import { canonicalUri, openStore } from '../data/store/open.ts';
 import { cacheDir } from '../infra/programs.ts';
 import { DEFAULT_HUB_MODEL, type HubProgress } from '../model/hub.ts';
 import { openModelFolder } from '../model/modelFolder.ts';
 import { resolveModel } from '../model/resolve.ts';
 
-/** The model that a run names: `hub:` as it is, anything else as a canonical URI; the default where none is configured. */
-export function modelUri(configured: string | undefined): string {
+/**
+ * The model that a run names: `hub:` as it is, anything else as a canonical URI, an alias of published models as the
+ * version that it names now; the default where none is configured.
+ */
+export async function modelUri(configured: string | undefined): Promise<string> {
+  const model = unpinnedModelUri(configured);
+  return model.startsWith('hub:') ? model : pinModel(model, openStore);
+}
+
+/** {@link modelUri}, with an alias as it is: for what is to follow it. */
+export function unpinnedModelUri(configured: string | undefined): string {
   const model = configured ?? DEFAULT_HUB_MODEL;
   return model.startsWith('hub:') ? model : canonicalUri(model);
 }

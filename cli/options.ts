@@ -81,8 +81,30 @@ export const TRAINING_SETTINGS: readonly SettingName[] = [
   ...WORKER_SETTINGS.filter((name) => name !== 'batchSize'),
 ];
 
+/** Settings of the process that asks a language model. */
+export const LLM_WORKER_SETTINGS: readonly SettingName[] = [
+  'llmBaseUrl',
+  'llmApiKeyVariable',
+  'llmTimeoutMs',
+];
+
+/** Settings of how a language model is asked. */
+export const LLM_CONTROL_SETTINGS: readonly SettingName[] = [
+  'llmConcurrency',
+  'llmBatch',
+  'llmRequestsPerMinute',
+  'llmTokensPerMinute',
+  'llmMaxCostUsd',
+  'llmInputPrice',
+  'llmOutputPrice',
+];
+
 /** Settings of sections that are flags too. */
 export const SECTION_FLAGS = {
   train: ['epochs', 'shards', 'seed', 'form', 'trainedBlocks', 'unlisted'],
   pretrain: ['epochs', 'shards', 'seed'],
+  graph: ['provider', 'llm', 'candidates'],
+  evaluate: ['calibration', 'baselines', 'resamples', 'unlisted', 'seed'],
+  gate: [],
+  retrain: [],
 } as const satisfies { [Name in SectionName]: readonly (keyof Section<Name>)[] };

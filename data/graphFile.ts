@@ -10,11 +10,15 @@ export const RELATIONS = ['self', 'synonym', 'is-a', 'functional', 'co-occurrenc
 
 export type Relation = (typeof RELATIONS)[number];
 
+/** Relations that an edge may have. */
+export const EDGE_RELATIONS = ['synonym', 'is-a', 'functional', 'co-occurrence', 'part-whole'] as const;
+export type EdgeRelation = (typeof EDGE_RELATIONS)[number];
+
 /** A directed edge: evidence for `source` informs `target`. */
 export interface GraphEdge {
   source: string;
   target: string;
-  relation: Exclude<Relation, 'self'>;
+  relation: EdgeRelation;
   /** In (0, 1]. */
   strength: number;
 }
@@ -24,7 +28,7 @@ export interface CategoryGraph {
   edges: readonly GraphEdge[];
 }
 
-const RelationName = z.enum(['synonym', 'is-a', 'functional', 'co-occurrence', 'part-whole']);
+const RelationName = z.enum(EDGE_RELATIONS);
 
 const Name = z
   .string()

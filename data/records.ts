@@ -70,7 +70,7 @@ export async function* readCsvRecords(
   header?: readonly string[],
 ): AsyncGenerator<FileRecord, void, undefined> {
   async function* text(): AsyncGenerator<string> {
-    for await (const block of blocksOf(file)) yield block.text;
+    for await (const block of readLineBlocks(file)) yield block.text;
   }
   for await (const { line, cells } of streamCsvRows(text(), required, file.fail, header))
     yield { at: line, fields: Object.fromEntries(cells) };
@@ -101,7 +101,7 @@ export async function* readParquetRecords(
 export async function* readLines(
   file: RecordFile,
 ): AsyncGenerator<{ at: number; text: string }, void, undefined> {
-  for await (const { text, line } of blocksOf(file)) {
+  for await (const { text, line } of readLineBlocks(file)) {
     const lines = text.split('\n');
     // What follows the last line's end is no line.
     if (lines.at(-1) === '') lines.pop();
@@ -109,7 +109,12 @@ export async function* readLines(
   }
 }
 
-function blocksOf({ object, fail, encoding }: RecordFile): AsyncGenerator<LineBlock> {
+/** The lines of a UTF-8 file in blocks, each with its end. */
+export function readLineBlocks({
+  object,
+  fail,
+  encoding,
+}: Omit<RecordFile, 'file'>): AsyncGenerator<LineBlock> {
   return wholeLines(object.chunks(), {
     encoding: encoding ?? ((line) => fail(`line ${line}: not valid UTF-8`)),
     tooLong: (line) => fail(`line ${line} is longer than ${MAX_LINE_BYTES >> 20} MiB`),

@@ -63,8 +63,9 @@ const bits = new Uint32Array(float.buffer);
 /**
  * A float32 as an unsigned integer of the same order. Twice that plus a label still is an exact double, so that a
  * plain numeric sort, without a comparator and without an array of indices, sorts scores together with their labels.
+ * Throws Failure `Metrics.NotFinite`.
  */
-function rankOf(score: number): number {
+export function rankOf(score: number): number {
   if (!Number.isFinite(score))
     throw new Failure('Metrics.NotFinite', `A score to evaluate is ${score}.`, {
       hint: 'The model gave it: look for weights that are not finite.',

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { Failure, messageOf } from '../data/failure.ts';
 import { parsePreprocessConfig, type PreprocessConfig } from '../data/images/preprocessConfig.ts';
+import { indexedWeights, WEIGHTS, WEIGHTS_INDEX } from '../data/models/modelFiles.ts';
 import { openSafetensors, type TensorEntry } from '../data/safetensors.ts';
 import { parseClipConfig, type ClipConfig } from './clip/config.ts';
 import { fillPrompt, loadPrompts } from './clip/prompts.ts';
@@ -11,19 +11,6 @@ import { loadTokenizer, type TextTokenizer } from './clip/tokenizer.ts';
 import { weightsFolder } from './clip/weights.ts';
 import type { HeadShape } from './head/head.ts';
 import { headShape } from './head/shape.ts';
-
-/** Files of a model folder besides its weights; only the first is always there. */
-export const MODEL_FILES = [
-  'config.json',
-  'preprocessor_config.json',
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'prompts.json',
-  'categories.json',
-  'graph.json',
-  'calibration.json',
-] as const;
 
 /** A model folder (docs/model-folder.md) that was opened: everything but the weights' bytes is read. */
 export interface ModelFolder {
@@ -90,20 +77,16 @@ export function openModelFolder(
 }
 
 /** Whether a model folder has weights, or is the description of a model that is yet to be trained. */
-export const hasWeights = (dir: string): boolean => WEIGHT_FILES.some((name) => existsSync(join(dir, name)));
-
-const WEIGHT_FILES = ['model.safetensors', 'model.safetensors.index.json'];
+export const hasWeights = (dir: string): boolean =>
+  [WEIGHTS, WEIGHTS_INDEX].some((name) => existsSync(join(dir, name)));
 
 /** The safetensors files of a model folder: one, or the several that an index names. */
 export function weightFiles(dir: string): string[] {
-  const single = join(dir, 'model.safetensors');
+  const single = join(dir, WEIGHTS);
   if (existsSync(single)) return [single];
-  const indexFile = join(dir, 'model.safetensors.index.json');
-  if (existsSync(indexFile)) {
-    const index = z.object({ weight_map: z.record(z.string(), z.string()) }).safeParse(readJson(indexFile));
-    if (index.success)
-      return [...new Set(Object.values(index.data.weight_map))].sort().map((name) => join(dir, name));
-  }
+  const indexFile = join(dir, WEIGHTS_INDEX);
+  const names = existsSync(indexFile) ? indexedWeights(readJson(indexFile)) : undefined;
+  if (names) return names.map((name) => join(dir, name));
   throw new Failure('Model.NoSafetensors', `${dir} has no model.safetensors.`, {
     subject: dir,
     hint: 'Only safetensors weights are read; save the checkpoint with safe_serialization=True.',

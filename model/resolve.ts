@@ -5,9 +5,10 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../data/failure.ts';
+import { hashOfModel, MODEL_FILES } from '../data/models/modelFiles.ts';
 import { openStore } from '../data/store/open.ts';
 import { fetchFromHub, parseHubUri, type HubProgress } from './hub.ts';
-import { hasWeights, MODEL_FILES, weightFiles } from './modelFolder.ts';
+import { hasWeights, weightFiles } from './modelFolder.ts';
 
 /** Where models that are not on this machine are kept, and who is told of their download. */
 export interface ResolveOptions {
@@ -68,20 +69,19 @@ async function fetchFromStore(uri: string, cacheDir: string): Promise<string> {
 const hashes = new Map<string, Promise<string>>();
 
 /** SHA-256, in hex, of everything in a model folder that determines its scores: weights and configuration files. */
-export async function modelHash(dir: string): Promise<string> {
-  const files = [
-    ...MODEL_FILES.map((name) => join(dir, name)).filter((file) => existsSync(file)),
-    ...(hasWeights(dir) ? weightFiles(dir) : []),
+export function modelHash(dir: string): Promise<string> {
+  const names = [
+    ...MODEL_FILES.filter((name) => existsSync(join(dir, name))),
+    ...(hasWeights(dir) ? weightFiles(dir).map((file) => basename(file)) : []),
   ];
-  const total = createHash('sha256');
-  for (const file of files) {
+  return hashOfModel(names, (name) => {
+    const file = join(dir, name);
     const { size, mtimeMs } = statSync(file);
     const state = `${file} ${size} ${mtimeMs}`;
     let hash = hashes.get(state);
     if (!hash) hashes.set(state, (hash = fileHash(file)));
-    total.update(`${basename(file)} ${await hash}\n`);
-  }
-  return total.digest('hex');
+    return hash;
+  });
 }
 
 async function fileHash(file: string): Promise<string> {

@@ -42,8 +42,7 @@ export function tagDecision(options: TagDecisionOptions): TagDecision {
   const { categories, calibration, topK, threshold } = options;
   const fallback = topK === undefined ? calibration : undefined;
   const thresholds = categories.map(
-    ({ name, threshold: own }) =>
-      threshold ?? own ?? (fallback && (calibratedThreshold(fallback, name) ?? fallback.fallbackThreshold)),
+    ({ name, threshold: own }) => threshold ?? own ?? (fallback && thresholdOf(fallback, name)),
   );
   // Many categories share the fallback: each threshold is inverted once.
   const inverted = new Map<number, number>();
@@ -84,8 +83,9 @@ export function decideTags(scores: Float32Array, decision: TagDecision): Tag[] {
   }));
 }
 
-function calibratedThreshold(calibration: Calibration, name: string): number | undefined {
-  return Object.hasOwn(calibration.thresholds, name) ? calibration.thresholds[name] : undefined;
+/** The calibration's threshold of a category: its own, else the one that those without have. */
+export function thresholdOf({ thresholds, fallbackThreshold }: Calibration, name: string): number {
+  return Object.hasOwn(thresholds, name) ? thresholds[name]! : fallbackThreshold;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The tagging graph: decoded pixels in, scores of the asked categories out, in one session run. */
 import * as ort from 'onnxruntime-node';
 import type { IndexedEdge } from '../data/subgraph.ts';
+import type { HeadSettings } from './clip/config.ts';
 import { encodeImages, normalise } from './clip/vision.ts';
 import { checkpointWeights, type Weights } from './clip/weights.ts';
 import { scoreCategories } from './head/head.ts';
@@ -8,6 +9,7 @@ import { neighbourFeeds, neighbourInputs, neighbourTables, type NeighbourTables 
 import { HEAD_PREFIX } from './head/shape.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import { Graph } from './onnx/graph.ts';
+import * as op from './onnx/ops.ts';
 import { classifyRuntimeError, createSession, type DeviceOptions } from './onnx/session.ts';
 
 /** The widest tensor that the head may make, [B, categories, in-degree or patches, ...]: bounds its memory. */
@@ -55,11 +57,16 @@ export interface TaggerOptions {
   batchSize: number;
   /** Whether runs also give the global embedding. */
   embedding: boolean;
+  /**
+   * Score without the model's head, once by each of these settings: the scores of an image are then [V, asked], flat, in
+   * their order.
+   */
+  trainingFree?: readonly HeadSettings[];
 }
 
 /** Scores of a batch. */
 export interface BatchScores {
-  /** [B, asked], in [-1, 1]. */
+  /** [B, asked] (or [B, V, asked], {@link TaggerOptions.trainingFree}), in [-1, 1]. */
   scores: Float32Array;
   /** f_G, unit length [B, d], where asked for. */
   embeddings?: Float32Array;
@@ -93,23 +100,24 @@ export function buildTaggingGraph(
     std: preprocess.std,
   });
   const tokens = encodeImages(pixels, config, weights);
-  const nodes = model.head ? vocabulary.hopOffsets.at(-1)! : vocabulary.asked;
+  const head = options.trainingFree ? undefined : model.head;
+  const nodes = head ? vocabulary.hopOffsets.at(-1)! : vocabulary.asked;
   const text = graph.constant(vocabulary.text.subarray(0, nodes * d), [nodes, d]);
-  const tables = model.head && neighbourTables(nodes, vocabulary.edges);
+  const tables = head && neighbourTables(nodes, vocabulary.edges);
   const headWeights: Weights = (name, shape) => weights(HEAD_PREFIX + name, shape);
-  const ist = model.head &&
+  const ist = head &&
     tables && {
       weights: headWeights,
-      shape: model.head,
+      shape: head,
       tables: neighbourInputs(graph, tables),
       hopOffsets: vocabulary.hopOffsets,
     };
   const sizes = { categories: nodes, patches: tokens.patches.size(1), width: tables?.width ?? 1, d };
   const { chunkSize } = headChunk(options.batchSize, sizes);
-  graph.output(
-    'scores',
-    scoreCategories({ tokens, text, settings: config.c2srt, ...(ist && { ist }), chunkSize }),
+  const scores = (options.trainingFree ?? [config.c2srt]).map((settings) =>
+    scoreCategories({ tokens, text, settings, ...(ist && { ist }), chunkSize }),
   );
+  graph.output('scores', op.concat(scores, 1));
   if (options.embedding) graph.output('embeddings', tokens.global);
   return { bytes: graph.encode(), tables };
 }
@@ -122,7 +130,8 @@ export async function createTagger(
   options: TaggerOptions,
 ): Promise<Tagger> {
   const categories = vocabulary.hopOffsets.at(-1) ?? vocabulary.asked;
-  const batchSize = stateBatch(options.batchSize, categories, model.config.projection_dim);
+  const scored = categories * (options.trainingFree?.length ?? 1);
+  const batchSize = stateBatch(options.batchSize, scored, model.config.projection_dim);
   const { bytes, tables } = buildTaggingGraph(model, vocabulary, { ...options, batchSize });
   const session = await createSession(bytes, device, model.weightsFolder);
   const constant = tables ? neighbourFeeds(tables) : {};

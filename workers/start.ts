@@ -1,7 +1,21 @@
 import { availableParallelism } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
+import { createIncrementActivities } from '../activities/incrementActivities.ts';
+import {
+  createGraphLlmActivities,
+  createGraphPlanActivities,
+  createGraphStoreActivities,
+} from '../activities/graph/graphActivities.ts';
+import { createLlm } from '../activities/graph/llm/client.ts';
+import { createEvaluateActivities } from '../activities/evaluate/evaluateActivities.ts';
+import { createEvaluateStoreActivities } from '../activities/evaluate/evaluateStoreActivities.ts';
 import { createTagActivities } from '../activities/tagActivities.ts';
+import { createRetrainActivities, createSurveyActivities } from '../activities/retrain/retrainActivities.ts';
+import {
+  createFeaturesActivities,
+  createFeaturesStoreActivities,
+} from '../activities/train/features/featuresActivities.ts';
 import { createTrainActivities } from '../activities/train/trainActivities.ts';
 import { createTrainStoreActivities } from '../activities/train/trainStoreActivities.ts';
 import type { Settings } from '../data/config/schema.ts';
@@ -11,6 +25,9 @@ import type { TemporalEnvironment } from '../infra/temporalConnection.ts';
 import { QUEUES, type Queue } from '../workflows/queues.ts';
 import { openDevice, type Device } from './device.ts';
 import { FailureInterceptor } from './failures.ts';
+import type { GraphPlanActivities } from '../workflows/graphTypes.ts';
+import type { FeaturesActivities } from '../workflows/featuresTypes.ts';
+import type { EvaluateActivities } from '../workflows/evaluateTypes.ts';
 import type { TrainActivities } from '../workflows/trainTypes.ts';
 import type { TagActivities } from '../workflows/types.ts';
 import { workflowBundle } from './workflowBundle.ts';
@@ -63,7 +80,12 @@ export async function startWorkers(
           workflowBundle: await workflowBundle(cacheDir()),
           activities: {
             ...createCorpusActivities({ openStore }),
+            ...createIncrementActivities({ openStore }),
             ...createTrainStoreActivities({ openStore }),
+            ...createEvaluateStoreActivities({ openStore }),
+            ...createGraphStoreActivities({ openStore }),
+            ...createFeaturesStoreActivities({ openStore }),
+            ...createRetrainActivities({ openStore }),
           },
           workflowThreadPoolSize: Math.min(2, availableParallelism()),
         }),
@@ -80,6 +102,17 @@ export async function startWorkers(
           taskQueue: QUEUES.gpu,
           activities,
           maxConcurrentActivityTaskExecutions: settings.shardSlots,
+        }),
+      );
+    }
+    if (queues.includes('llm')) {
+      const { llmBaseUrl: baseUrl, llmApiKeyVariable: apiKeyVariable, llmTimeoutMs: timeoutMs } = settings;
+      const llm = createLlm({ baseUrl, apiKeyVariable, apiKey: process.env[apiKeyVariable], timeoutMs });
+      workers.push(
+        await Worker.create({
+          ...common,
+          taskQueue: QUEUES.llm,
+          activities: createGraphLlmActivities({ openStore, llm }),
         }),
       );
     }
@@ -116,9 +149,18 @@ export async function startWorkers(
 }
 
 /** The activities of the `gpu` queue on a device. */
-function deviceActivities({ dependencies, cache, inference }: Device): TagActivities & TrainActivities {
+function deviceActivities({
+  dependencies,
+  cache,
+  inference,
+}: Device): TagActivities & EvaluateActivities & TrainActivities & FeaturesActivities & GraphPlanActivities {
+  const training = { ...dependencies, device: inference.training };
   return {
     ...createTagActivities({ ...dependencies, cache, inference }),
-    ...createTrainActivities({ ...dependencies, device: inference.training }),
+    ...createTrainActivities(training),
+    ...createEvaluateActivities({ ...dependencies, cache, inference }),
+    ...createGraphPlanActivities({ ...dependencies, inference }),
+    ...createFeaturesActivities(training),
+    ...createSurveyActivities({ ...dependencies, inference }),
   };
 }

@@ -30,6 +30,19 @@ export const accounting = (heartbeatTimeoutS: number): ActivityOptions => ({
   retry: untilItWorks,
 });
 
+/**
+ * Questions to a language model: a batch of them within their rate limits may take hours. Each answer is kept as it
+ * comes, so an attempt that fails costs the question in hand.
+ */
+export const asking = (heartbeatTimeoutS: number): ActivityOptions => ({
+  taskQueue: QUEUES.llm,
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: `${heartbeatTimeoutS} seconds`,
+  retry: untilItWorks,
+  // On cancellation the question in hand, which costs money, is answered first.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+});
+
 /** Work on the device. A lost attempt is noticed by its silence; what it spooled is not done again. */
 export const inference = (heartbeatTimeoutS: number): ActivityOptions => ({
   taskQueue: QUEUES.gpu,

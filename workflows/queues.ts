@@ -4,6 +4,8 @@ export const QUEUES = {
   orchestrate: 'orchestrate',
   /** Activities that run the model. */
   gpu: 'gpu',
+  /** Activities that ask a language model: their workers have its key. */
+  llm: 'llm',
 } as const;
 
 export type Queue = keyof typeof QUEUES;

@@ -7,8 +7,10 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { GraphControls } from '../data/graph/graphControls.ts';
 import { addCounts, noCounts } from '../data/run/counts.ts';
 import { budgetExceeded } from './budget.ts';
+import type { GraphPlanActivities } from './graphTypes.ts';
 import { runLanes } from './lanes.ts';
 import { accounting, inference, listing } from './profiles.ts';
 import {
@@ -19,6 +21,7 @@ import {
   resumeSignal,
   shardsDoneSignal,
 } from './signals.ts';
+import { runStage } from './stageChild.ts';
 import { tagShards } from './tagShards.ts';
 import type {
   CorpusActivities,
@@ -87,6 +90,7 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
 
   const plan = await lister.planCorpus({ output });
   Object.assign(progress, { stage: 'prepare', keys: plan.keys, shards: plan.shards });
+  if (controls.graph) await linkCategories(output, controls.graph);
   const artifact = await tag.prepareVocabulary({ output });
 
   const { done } = await corpus.findPendingShards({ output, from: 0, to: plan.shards });
@@ -120,6 +124,21 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
   const result = await corpus.finishRun({ output, artifact });
   Object.assign(progress, result, { stage: 'done' });
   return result;
+}
+
+/** Has a language model link the categories that the model's own graph lacks, where the run asks for that. */
+async function linkCategories(output: string, controls: GraphControls): Promise<void> {
+  const planner = proxyActivities<GraphPlanActivities>(inference(controls.heartbeatTimeoutS));
+  const run = await planner.beginLinking({ output });
+  if (run === null || run.finished) return;
+  await runStage({
+    run,
+    workflow: 'buildGraph',
+    input: { output: run.uri, controls },
+    attach: () => undefined,
+    waitForOther: () => undefined,
+    isFinished: async () => (await planner.beginLinking({ output }))?.finished ?? true,
+  });
 }
 
 /** Rate and time left of what is committed. */

@@ -8,6 +8,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { extractAll } from './features.ts';
+import type { FeaturesActivities, FeaturesPiece, FeaturesStoreActivities } from './featuresTypes.ts';
 import { runLanes } from './lanes.ts';
 import { accounting, inference, listing } from './profiles.ts';
 import { PAUSE_ASKED, pauseSignal, resumeSignal, trainProgressQuery } from './signals.ts';
@@ -30,9 +32,11 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
   const { output, controls } = input;
   const { heartbeatTimeoutS } = controls;
   const reader = proxyActivities<TrainStoreActivities>(listing(heartbeatTimeoutS));
-  const store = proxyActivities<TrainStoreActivities>(accounting(heartbeatTimeoutS));
-  const device = proxyActivities<TrainActivities>(inference(heartbeatTimeoutS));
-  const carried = input.carried ?? { pieces: 0, pausing: false };
+  const store = proxyActivities<TrainStoreActivities & FeaturesStoreActivities>(
+    accounting(heartbeatTimeoutS),
+  );
+  const device = proxyActivities<TrainActivities & FeaturesActivities>(inference(heartbeatTimeoutS));
+  const carried = input.carried ?? { pausing: false };
   const handOver = () => workflowInfo().continueAsNewSuggested;
 
   const progress: TrainProgress = { ...NOTHING_DONE, pausing: carried.pausing };
@@ -48,36 +52,32 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
 
   const { images } = await reader.snapshotDataset({ output });
   Object.assign(progress, { stage: 'prepare', images });
-  const plan = await device.prepareTraining({ output });
-  const pieces = plan.features.flatMap(({ hash, snapshot, pieces }) =>
-    Array.from({ length: pieces }, (_, piece) => ({ hash, snapshot, piece })),
-  );
+  const { plan, artifacts, features } = await device.prepareTraining({ output });
   const { rounds, shards, patience } = plan;
   Object.assign(progress, {
     stage: 'features',
-    pieces: pieces.length,
-    piecesDone: carried.pieces,
-    featureBytes: plan.features.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    featureBytes: features.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     rounds,
     shards,
     steps: stepsUntil(rounds, plan),
   });
 
-  let next = carried.pieces;
-  const lane = async (): Promise<void> => {
-    while (next < pieces.length && !handOver()) {
-      await device.extractFeatures({ output, ...pieces[next++]! });
-      progress.piecesDone++;
-    }
-  };
-  await runLanes(Math.min(controls.concurrency, pieces.length - next), lane, () => (next = pieces.length));
-  const continueHere = () =>
+  const continueHere = (left?: FeaturesPiece) =>
     continueAsNew<typeof trainModel>({
       ...input,
-      carried: { pieces: progress.piecesDone, pausing: progress.pausing },
+      carried: { pausing: progress.pausing, ...(left && { features: left }) },
     });
-  if (progress.piecesDone < pieces.length) await continueHere();
-  for (const features of plan.features) await store.indexFeatures({ output, ...features });
+  const left = await extractAll({
+    artifacts,
+    features,
+    device,
+    store,
+    concurrency: controls.concurrency,
+    from: carried.features,
+    handOver,
+    report: (pieces, piecesDone) => void Object.assign(progress, { pieces, piecesDone }),
+  });
+  if (left) await continueHere(left);
 
   const state = await store.readTrainState({ output });
   const validations = [...state.validations];

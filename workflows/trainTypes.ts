@@ -1,5 +1,7 @@
 /** What passes between commands, `trainModel` and its activities. */
 
+import type { FeaturesPiece, SnapshotFeatures } from './featuresTypes.ts';
+
 /** A training run, by its folder: everything else about it is in there. */
 export interface TrainRun {
   /** Canonical URI of the run's folder, which becomes the model's. */
@@ -15,8 +17,8 @@ export interface TrainModelInput extends TrainRun {
   };
   /** What an execution tells the one that continues it as new; commands leave it out. */
   carried?: {
-    /** Pieces of features that are known to be there, in the order of the plan. */
-    pieces: number;
+    /** The first piece of features that may not be there. */
+    features?: FeaturesPiece;
     /** A pause was asked for and has not begun. */
     pausing: boolean;
   };
@@ -35,8 +37,15 @@ export interface TrainPlan {
   batchSize: number;
   validateEvery: number;
   patience: number | null;
-  /** Features to be extracted first, by snapshot; none where they are computed as they are needed. */
-  features: { hash: string; snapshot: 'train' | 'validation'; pieces: number; sizeBytes: number }[];
+}
+
+/** A training that is prepared. */
+export interface PreparedTraining {
+  plan: TrainPlan;
+  /** URI of the folder that has its features. */
+  artifacts: string;
+  /** Features to be extracted first; none where they are computed as they are needed. */
+  features: SnapshotFeatures[];
 }
 
 /** What a shard did in a round. */
@@ -87,13 +96,13 @@ export interface TrainResult {
   best: Validation | null;
   loss: number;
   images: number;
+  /** How often an image that was trained on could not be read, by code; epochs count. */
+  failed: Record<string, number>;
 }
 
 /** Activities of a training that need only the object stores. On the `orchestrate` queue. */
 export interface TrainStoreActivities {
   snapshotDataset(run: TrainRun): Promise<{ images: number; validationImages: number }>;
-  /** Writes the index of a snapshot's features, when all pieces are whole. */
-  indexFeatures(run: TrainRun & TrainPlan['features'][number]): Promise<void>;
   readTrainState(run: TrainRun): Promise<TrainState>;
   mergeRound(run: TrainRun & { round: number }): Promise<RoundResult>;
   /**
@@ -105,10 +114,7 @@ export interface TrainStoreActivities {
 
 /** Activities of a training that run the model. On the `gpu` queue. */
 export interface TrainActivities {
-  prepareTraining(run: TrainRun): Promise<TrainPlan>;
-  extractFeatures(
-    run: TrainRun & { hash: string; snapshot: 'train' | 'validation'; piece: number },
-  ): Promise<{ images: number; failed: number }>;
+  prepareTraining(run: TrainRun): Promise<PreparedTraining>;
   trainShard(run: TrainRun & { round: number; shard: number }): Promise<ShardResult>;
   validateRound(run: TrainRun & { round: number }): Promise<Validation>;
   /** Writes what {@link finishTraining} would into a folder of its own, for a training that cannot go on. */
@@ -135,7 +141,7 @@ export interface TrainProgress {
   stage: TrainStage;
   /** Images that are trained on; 0 until the snapshot is there. */
   images: number;
-  /** Pieces of features, in all and done. */
+  /** Pieces of features to extract, in all and done. */
   pieces: number;
   piecesDone: number;
   /** Bytes of all features that are kept. */

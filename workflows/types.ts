@@ -1,4 +1,5 @@
 /** What passes between commands, workflows and activities: URIs, numbers and counts, nothing bigger. */
+import type { GraphControls } from '../data/graph/graphControls.ts';
 import type { Counts } from '../data/run/counts.ts';
 
 /** A tag run, by its folder: everything else about it is in there. */
@@ -24,7 +25,8 @@ export interface RunControls {
 }
 
 export interface TagCorpusInput extends TagRun {
-  controls: RunControls;
+  /** `graph`: how a language model is asked, where one links categories. Runs of earlier releases lack it. */
+  controls: RunControls & { graph?: GraphControls };
 }
 
 export interface TagCorpusResult extends Counts {

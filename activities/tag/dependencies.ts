@@ -1,7 +1,7 @@
 import type { Decoded } from '../../data/images/preprocess.ts';
 import type { PromptedCategory } from '../../model/clip/textEncoder.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
-import type { BatchScores, Vocabulary } from '../../model/tagger.ts';
+import type { BatchScores, TaggerOptions, Vocabulary } from '../../model/tagger.ts';
 
 /** Inference on one device. Implemented by a thread of its own, because a run blocks its event loop. */
 export interface Inference {
@@ -14,7 +14,7 @@ export interface Inference {
     key: string,
     model: ModelFolder,
     vocabulary: Vocabulary,
-    options: { embedding: boolean },
+    options: Omit<TaggerOptions, 'batchSize'>,
   ): Promise<SharedTagger>;
 }
 

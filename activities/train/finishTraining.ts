@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isSeen } from '../../data/categories.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
-import { readTrainCourse } from '../../data/training/trainCourse.ts';
+import { readTrainCourse, type TrainCourse } from '../../data/training/trainCourse.ts';
 import { PREPARED_GRAPH } from '../../data/training/trainLayout.ts';
 import { encodeSafetensors, readBytes, type WritableTensor } from '../../data/safetensors.ts';
 import { toHalves } from '../../data/half.ts';
@@ -42,8 +42,8 @@ export interface ModelOptions {
 /** Makes the run's folder a model folder, then writes the manifest and `_SUCCESS`. */
 export async function finishTraining(options: ModelOptions): Promise<TrainResult> {
   const { output, record } = options;
-  const result = await writeModel(options, '');
-  await putJson(output, MANIFEST, { run: record.id, spec: record.spec, result });
+  const { result, unread } = await writeModel(options, '');
+  await putJson(output, MANIFEST, { run: record.id, spec: record.spec, result, unread });
   await output.put(SUCCESS, '');
   return result;
 }
@@ -52,7 +52,10 @@ export async function finishTraining(options: ModelOptions): Promise<TrainResult
  * Writes a model folder below `prefix`: weights first, the configuration, without which it is no model, last. The bytes
  * of weights and configuration depend on the run alone, so that attempts that overlap write the same.
  */
-export async function writeModel(options: ModelOptions, prefix: string): Promise<TrainResult> {
+export async function writeModel(
+  options: ModelOptions,
+  prefix: string,
+): Promise<{ result: TrainResult; unread: TrainCourse['unread'] }> {
   const { output, record, model, best, round, stoppedEarly } = options;
   const { parameters } = await readMerged(output, best);
   const { precision } = record.spec.settings;
@@ -61,7 +64,7 @@ export async function writeModel(options: ModelOptions, prefix: string): Promise
     const file = join(model.dir, name);
     if (existsSync(file)) await output.put(prefix + name, readFileSync(file));
   }
-  const { rounds, validations } = await readTrainCourse(output);
+  const { rounds, validations, unread } = await readTrainCourse(output);
   const validationOf = (wanted: number) => validations.find((known) => known.round === wanted) ?? null;
   const result: TrainResult = {
     rounds: round,
@@ -71,6 +74,7 @@ export async function writeModel(options: ModelOptions, prefix: string): Promise
     best: validationOf(best),
     loss: rounds.at(-1)?.loss ?? 0,
     images: rounds.reduce((sum, { images }) => sum + images, 0),
+    failed: unread.training.byCode,
   };
   const config = JSON.parse(readFileSync(join(model.dir, 'config.json'), 'utf8')) as Record<string, unknown>;
   const { ranking } = await requirePrepared(output);
@@ -82,12 +86,12 @@ export async function writeModel(options: ModelOptions, prefix: string): Promise
       contentType: 'application/json',
     });
   }
-  await putJson(output, `${prefix}metrics.json`, { ...result, history: { rounds, validations } });
-  await output.put(`${prefix}MODEL_CARD.md`, modelCard(record, result, categories), {
+  await putJson(output, `${prefix}metrics.json`, { ...result, unread, history: { rounds, validations } });
+  await output.put(`${prefix}MODEL_CARD.md`, modelCard(record, result, unread, categories), {
     contentType: 'text/markdown',
   });
   await putJson(output, `${prefix}config.json`, config);
-  return result;
+  return { result, unread };
 }
 
 /** The starting model's tensors as they are, with the trained ones in their place; a head that was not trained is left out. */

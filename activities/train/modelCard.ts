@@ -1,11 +1,14 @@
 import { isSeen, type Category } from '../../data/categories.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
+import type { TrainCourse } from '../../data/training/trainCourse.ts';
+import { describeFailed, type FailedImages } from '../../data/training/failedImages.ts';
 import type { TrainResult, Validation } from '../../workflows/trainTypes.ts';
 
 /** The `MODEL_CARD.md` of a trained model: what it is, where it came from, and what it scored. */
 export function modelCard(
   { id, kind, spec }: TrainRecord,
   result: TrainResult,
+  unread: TrainCourse['unread'],
   categories: readonly Category[],
 ): string {
   const seen = categories.filter(isSeen).length;
@@ -24,6 +27,8 @@ export function modelCard(
     `| data | ${spec.data} |`,
     `| held back | ${spec.validation ?? 'a share of the data'} |`,
     `| images trained on, epochs included | ${result.images} |`,
+    ...unreadRow('could not be read among them', unread.training),
+    ...unreadRow('could not be read among those held back', unread.validation),
     `| rounds | ${result.rounds}${result.stoppedEarly ? ', stopped early' : ''}; the model is that of round ${result.bestRound} |`,
     '',
     ...(result.start && result.best ? validationTable(result.start, result.best) : []),
@@ -36,6 +41,11 @@ export function modelCard(
   ];
   return lines.join('\n');
 }
+
+const unreadRow = (title: string, { byCode }: FailedImages): string[] =>
+  Object.keys(byCode).length === 0
+    ? []
+    : [`| ${title} | ${describeFailed(byCode)}; metrics.json names some |`];
 
 function validationTable(start: Validation, best: Validation): string[] {
   const rows = Object.entries(best.metrics).flatMap(([group, figures]) =>

@@ -4,20 +4,21 @@ import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { requireTrainRun } from '../../data/run/requireRun.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
 import { CHECKPOINT, validationKey } from '../../data/training/trainLayout.ts';
+import { trainPlaces } from '../../data/training/trainPlaces.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { openModelFolder, type ModelFolder } from '../../model/modelFolder.ts';
 import type {
   TrainActivities,
-  TrainPlan,
+  PreparedTraining,
   TrainShardProgress,
   Validation,
 } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { Shared } from '../shared.ts';
 import type { TrainDependencies } from './dependencies.ts';
-import { extractFeatures } from './features/extractFeatures.ts';
 import { finishTraining, writeModel } from './finishTraining.ts';
 import { createImageLoader } from './features/imageLoader.ts';
+import { withExtracted } from './features/planFeatures.ts';
 import { requirePrepared, type Prepared } from './prepare/prepared.ts';
 import { prepareTraining } from './prepare/prepareTraining.ts';
 import { preparePretraining } from './prepare/preparePretraining.ts';
@@ -48,27 +49,17 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
 
   return {
     prepareTraining: ({ output: uri }) =>
-      withHeartbeat<number, TrainPlan>(async ({ report }) => {
+      withHeartbeat<number, PreparedTraining>(async ({ report }) => {
         const output = openStore(uri);
         const { record, model, hash } = await starting(output);
-        return record.kind === 'train'
-          ? prepareTraining({ output, record, model, hash, device })
-          : preparePretraining({ output, record, model, hash, device, report });
-      }),
-
-    extractFeatures: ({ output: uri, hash, snapshot, piece }) =>
-      withHeartbeat<number, { images: number; failed: number }>(async ({ signal, report }) => {
-        const { images, failed } = await open.with(uri, async ({ features }) =>
-          extractFeatures({
-            output: openStore(uri),
-            hash,
-            piece,
-            ...(await features!(snapshot)),
-            signal,
-            report,
-          }),
-        );
-        return { images, failed: failed.length };
+        const places = trainPlaces(output, record.spec, openStore);
+        const { snapshots, artifacts } = places;
+        const { plan, ranking } =
+          record.kind === 'train'
+            ? await prepareTraining({ output, places, record, model, hash, device })
+            : await preparePretraining({ output, snapshots, record, model, hash, device, report });
+        const features = await withExtracted(artifacts, ranking?.features ?? []);
+        return { plan, artifacts: artifacts.uri, features };
       }),
 
     trainShard: ({ output: uri, round, shard }) =>
@@ -87,9 +78,11 @@ export function createTrainActivities(dependencies: TrainDependencies): TrainAct
       withHeartbeat<number, Validation>(async ({ signal, report }) => {
         const output = openStore(uri);
         const { parameters } = await readMerged(output, round);
-        const figures = await open.with(uri, (task) => task.validate(parameters, report, signal));
+        const { unread, ...figures } = await open.with(uri, (task) =>
+          task.validate(parameters, report, signal),
+        );
         const validation = { round, ...figures };
-        await output.put(validationKey(round), JSON.stringify(validation), {
+        await output.put(validationKey(round), JSON.stringify({ ...validation, unread }), {
           contentType: 'application/json',
         });
         return validation;
@@ -164,9 +157,10 @@ class OpenTasks {
       maxBytes: DEFAULT_IMAGE_LIMITS.maxBytes,
       concurrency,
     });
-    const common = { key, output, prepared, model, device, loader };
+    const places = trainPlaces(output, record.spec, openStore);
+    const common = { key, prepared, model, device, loader };
     return record.kind === 'train'
-      ? openRankingTask({ ...common, settings: record.spec.settings, concurrency })
-      : openContrastiveTask({ ...common, settings: record.spec.settings });
+      ? openRankingTask({ ...common, output, places, settings: record.spec.settings, concurrency })
+      : openContrastiveTask({ ...common, snapshots: places.snapshots, settings: record.spec.settings });
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeSnapshot } from '../../data/dataset/snapshot.ts';
+import { writeSnapshot, type Snapshots } from '../../data/dataset/snapshot.ts';
 import { requireTrainRun } from '../../data/run/requireRun.ts';
 import { readTrainCourse, type TrainCourse } from '../../data/training/trainCourse.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
@@ -7,9 +7,9 @@ import { bestOf } from '../../workflows/trainDecisions.ts';
 import type { TrainState, TrainStoreActivities } from '../../workflows/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { readCategories } from '../prepare.ts';
-import { indexFeatures } from './features/indexFeatures.ts';
 import { mergeRound, sweepRounds } from './rounds/mergeRound.ts';
 import { requirePrepared } from './prepare/prepared.ts';
+import { requireSnapshots } from './prepare/roundsOf.ts';
 
 /** Activities of a training that need the object stores alone, on the `orchestrate` queue. */
 export function createTrainStoreActivities({
@@ -22,8 +22,9 @@ export function createTrainStoreActivities({
       withHeartbeat<number, { images: number; validationImages: number }>(async ({ signal, report }) => {
         const folder = openStore(output);
         const { kind, spec } = await requireTrainRun(folder);
-        const { data, validation, settings } = spec;
-        const { train, validation: held } = await writeSnapshot({
+        const { data, validation, snapshot, settings } = spec;
+        if (snapshot !== null) return imagesOf(await requireSnapshots(openStore(snapshot)));
+        const snapshots = await writeSnapshot({
           ...(kind === 'train'
             ? {
                 kind: 'labels',
@@ -38,13 +39,7 @@ export function createTrainStoreActivities({
           report,
           signal,
         });
-        return { images: train.images, validationImages: held.images };
-      }),
-
-    indexFeatures: ({ output, ...features }) =>
-      withHeartbeat<number, undefined>(async ({ report }) => {
-        await indexFeatures(openStore(output), features, report);
-        return undefined;
+        return imagesOf(snapshots);
       }),
 
     readTrainState: ({ output }) =>
@@ -69,6 +64,11 @@ export function createTrainStoreActivities({
       withHeartbeat(() => sweepRounds(openStore(output), round, best)),
   };
 }
+
+const imagesOf = ({ train, validation }: Snapshots): { images: number; validationImages: number } => ({
+  images: train.images,
+  validationImages: validation.images,
+});
 
 /**
  * What a workflow needs of the course of a training: the last round, and figures of the validations that it shows. Of

@@ -1,8 +1,15 @@
 import type { Command } from 'commander';
+import type { RunKind } from '../../data/run/record.ts';
 import { pauseSignal } from '../../workflows/signals.ts';
 import { settingsOf, withSettings } from '../options.ts';
 import { findRun, runAtWork } from '../run/runReference.ts';
 import { openSession } from '../run/session.ts';
+
+/** Where runs pause that are no trainings. */
+const WHERE: Partial<Record<RunKind, string>> = {
+  tag: 'once its shards in work are done',
+  graph: 'once the questions in hand are answered',
+};
 
 export function pauseCommand(program: Command, finish: (code: number) => void): void {
   const command = program
@@ -19,7 +26,7 @@ export function pauseCommand(program: Command, finish: (code: number) => void): 
       const handle = await runAtWork(reference, session);
       await handle.signal(pauseSignal);
       const { id, kind, output } = reference;
-      const where = kind === 'tag' ? 'once its shards in work are done' : 'at the end of its round';
+      const where = WHERE[kind] ?? 'at the end of its round';
       console.log(`Run ${id} pauses ${where}. \`c2srt resume ${output}\` goes on.`);
     } finally {
       await session.close();

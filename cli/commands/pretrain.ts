@@ -37,7 +37,7 @@ export function pretrainCommand(program: Command, finish: (code: number) => void
 /** The `pretrain` command; returns its exit code. */
 export async function pretrain(flags: TrainingFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
-  const model = modelUri(settings.model);
+  const model = await modelUri(settings.model);
   return startTraining({
     flags,
     settings,
@@ -48,6 +48,8 @@ export async function pretrain(flags: TrainingFlags): Promise<number> {
         data: manifestUri(flags.data),
         validation: flags.validation === undefined ? null : manifestUri(flags.validation),
         model,
+        snapshot: null,
+        artifacts: null,
         settings: sectionOf('pretrain', { ...flags }),
       },
     },

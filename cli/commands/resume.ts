@@ -5,7 +5,14 @@ import { requireRun } from '../../data/run/requireRun.ts';
 import { openStore } from '../../data/store/open.ts';
 import { resumeSignal } from '../../workflows/signals.ts';
 import { launch } from '../run/launch.ts';
-import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
+import {
+  CONTROL_SETTINGS,
+  LLM_CONTROL_SETTINGS,
+  LLM_WORKER_SETTINGS,
+  settingsOf,
+  WORKER_SETTINGS,
+  withSettings,
+} from '../options.ts';
 import { findRun, type RunReference } from '../run/runReference.ts';
 import type { Session } from '../run/session.ts';
 
@@ -17,7 +24,13 @@ export function resumeCommand(program: Command, finish: (code: number) => void):
     )
     .argument('<run>', "the run's id, or its folder")
     .option('--json', 'print one JSON object at the end, nothing else');
-  withSettings(command, [...CONTROL_SETTINGS, ...WORKER_SETTINGS, 'stateDir']);
+  withSettings(command, [
+    ...CONTROL_SETTINGS,
+    ...WORKER_SETTINGS,
+    ...LLM_CONTROL_SETTINGS,
+    ...LLM_WORKER_SETTINGS,
+    'stateDir',
+  ]);
   command.action(async (run: string, flags: Record<string, unknown>) => {
     const settings = settingsOf(flags);
     const given = flags['maxFailureRate'] === undefined ? {} : { maxFailureRate: settings.maxFailureRate };

@@ -110,10 +110,7 @@ function describeStatus({ kind }: RunReference, status: RunStatus): string {
       `  rate     ${rateText(status)} images/s${etaSeconds === null ? '' : `, ${etaText(status)} left`}`,
     );
   if (paused !== null)
-    lines.push(
-      `  paused   ${paused}`,
-      `           \`c2srt resume ${output}${view.resumeFlags(paused)}\` goes on`,
-    );
+    lines.push(`  paused   ${paused}`, `           \`${view.goOn(output, paused)}\` goes on`);
   for (const note of status.retrying) lines.push(`  retrying ${note}`);
   for (const queue of status.unpolledQueues)
     lines.push(

@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { vocabularyHash } from '../../data/categories.ts';
 import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
+import { sourcesBeside } from '../../data/chain/sourcesBeside.ts';
+import { claimRun, refuseDifferent } from '../../data/run/claim.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
 import { readRunRecord, sourceAccess, type RunRecord, type TagSpec } from '../../data/run/record.ts';
@@ -12,10 +14,9 @@ import { temporalConnection } from '../../infra/temporalConnection.ts';
 import { dryRunTag } from '../dryRun/dryRun.ts';
 import { readInputs, type Inputs } from '../inputs.ts';
 import { checkKeyLists, copyKeyLists, readSources, type SourceFlags, type Sources } from '../sources.ts';
-import { claimRun, refuseDifferent } from '../run/claim.ts';
 import { launch } from '../run/launch.ts';
 import { modelUri, prefetchModel } from '../models.ts';
-import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
+import { CONTROL_SETTINGS, sectionOf, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 import { runOfFolder } from '../run/runReference.ts';
 import { tagSummary } from '../run/tag/outcome.ts';
 import type { TagCorpusResult } from '../../workflows/types.ts';
@@ -31,6 +32,7 @@ export interface TagFlags extends SourceFlags {
   threshold?: string;
   embedding?: boolean;
   dryRun?: boolean;
+  config?: string;
   json?: boolean;
 }
 
@@ -45,10 +47,6 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
     .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the sources")
     .option(
-      '--graph <file>',
-      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
-    )
-    .option(
       '--keys <list>',
       'only the keys of a list, of which the sources say where; may be given again',
       add,
@@ -58,19 +56,12 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
       'S3 Inventory manifest to read instead of listing; may be given again',
       add,
     )
-    .option('--unsigned', 'read the sources without credentials, as public buckets allow')
-    .option('--requester-pays', 'agree to pay for reading the sources')
-    .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
-    .option('--exclude <glob...>', 'not the keys that match')
-    .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
-    .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
-    .option('--threshold <score>', 'only tags with at least this score, as it is written')
-    .option('--embedding', "write each image's embedding too")
     .option(
       '--dry-run',
       'only say what would be tagged, and what it would take by a sample that is really tagged',
     )
     .option('--json', 'print one JSON object at the end, nothing else');
+  withTagFlags(command);
   withSettings(command, [
     'model',
     'shardSize',
@@ -86,6 +77,23 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
 
 const add = (value: string, before: string[] = []): string[] => [...before, value];
 
+/** Adds the flags that say what a run makes of its sources, categories and folder. */
+export function withTagFlags(command: Command): Command {
+  return command
+    .option('--unsigned', 'read the sources without credentials, as public buckets allow')
+    .option('--requester-pays', 'agree to pay for reading the sources')
+    .option(
+      '--graph <file>',
+      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
+    )
+    .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
+    .option('--exclude <glob...>', 'not the keys that match')
+    .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
+    .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
+    .option('--threshold <score>', 'only tags with at least this score, as it is written')
+    .option('--embedding', "write each image's embedding too");
+}
+
 /** The `tag` command; returns its exit code. */
 export async function tag(named: readonly string[], flags: TagFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
@@ -94,7 +102,7 @@ export async function tag(named: readonly string[], flags: TagFlags): Promise<nu
   const output = openStore(run.output);
   const inputs = await readInputs(flags);
   const sources = await readSources(named, flags);
-  const spec = specOf(sources.spec, flags, settings, inputs);
+  const spec = await tagSpecOf(sources.spec, flags, settings, inputs);
   refuseNested(spec.sources, run.output);
 
   const existing = await readRunRecord(output);
@@ -102,11 +110,7 @@ export async function tag(named: readonly string[], flags: TagFlags): Promise<nu
     refuseDifferent(output, existing, { kind: 'tag', spec });
     if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
   } else {
-    if (spec.keys.length > 0) await checkKeyLists(spec);
-    else
-      for (const { uri, inventory } of spec.sources)
-        if (!inventory) await refuseMissing(openStore(uri, sourceAccess(spec)));
-    if (spec.since !== null) await checkSince(openStore(spec.since), spec, json);
+    await refuseUnreadable(spec, json ? () => undefined : console.error);
   }
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
   if (flags.dryRun || !(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
@@ -125,12 +129,13 @@ export async function tag(named: readonly string[], flags: TagFlags): Promise<nu
   return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
 }
 
-function specOf(
+/** What the flags and settings of `tag` ask for. */
+export async function tagSpecOf(
   sources: Sources['spec'],
   flags: TagFlags,
   settings: Settings,
   { categories, graph }: Inputs,
-): TagSpec {
+): Promise<TagSpec> {
   const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
   return {
     ...sources,
@@ -140,7 +145,8 @@ function specOf(
     retry: null,
     vocabulary: vocabularyHash(categories),
     graph: graph?.hash ?? null,
-    model: modelUri(settings.model),
+    ...(graph === undefined && linkOf(flags, settings)),
+    model: await modelUri(settings.model),
     topK: numberFlag(
       '--top-k',
       flags.topK,
@@ -154,6 +160,13 @@ function specOf(
     maxPixels,
     decodeTimeoutMs,
   };
+}
+
+/** How categories are linked that the model's graph lacks, where a language model is to do it. */
+function linkOf({ config }: TagFlags, { llmCache }: Settings): Pick<TagSpec, 'link'> {
+  const settings = sectionOf('graph', { config });
+  if (settings.provider !== 'llm') return {};
+  return { link: { settings, cache: llmCache === undefined ? null : canonicalUri(llmCache) } };
 }
 
 function numberFlag(
@@ -179,16 +192,28 @@ export function refuseNested(sources: TagSpec['sources'], output: string): void 
   });
 }
 
-/** Says now, and not in a worker's retries, that a bucket or folder is not there. */
-async function refuseMissing(source: ObjectStore): Promise<void> {
-  for await (const _ of source.list()) return;
+/**
+ * Says now, and not in a worker's retries, that a source, a key list or the run to go on from is not there, or not fit.
+ *
+ * @param notice told of sources that are new since that run
+ */
+export async function refuseUnreadable(spec: TagSpec, notice: (text: string) => void): Promise<void> {
+  if (spec.keys.length > 0) await checkKeyLists(spec);
+  else
+    for (const { uri, inventory } of spec.sources)
+      if (!inventory) for await (const _ of openStore(uri, sourceAccess(spec)).list()) break;
+  if (spec.since !== null) await checkSince(openStore(spec.since), spec, notice);
 }
 
 /**
  * An incremental run needs a finished run to compare with, and all of that one's sources: of one that it left out it
  * could not say what is gone. New sources may join them; how each is listed may differ.
  */
-async function checkSince(since: ObjectStore, { sources }: TagSpec, json: boolean): Promise<void> {
+async function checkSince(
+  since: ObjectStore,
+  { sources }: TagSpec,
+  notice: (text: string) => void,
+): Promise<void> {
   const base = await readRunRecord(since);
   if (base?.kind !== 'tag' || !(await since.head(SUCCESS))) {
     throw new Failure('Usage.Since', `--since ${since.uri} is not the folder of a finished tag run.`, {
@@ -196,26 +221,19 @@ async function checkSince(since: ObjectStore, { sources }: TagSpec, json: boolea
       hint: '`c2srt status` says where that run is.',
     });
   }
-  const missing = without(base.spec.sources, sources);
-  if (missing !== '')
+  const missing = sourcesBeside(sources, base.spec.sources);
+  if (missing.length > 0)
     throw new Failure(
       'Usage.Since',
-      `--since ${since.uri} is a run of ${missing} too, which is no source here.`,
+      `--since ${since.uri} is a run of ${missing.join(', ')} too, which is no source here.`,
       {
         subject: since.uri,
         hint: 'Name all sources of that run, and new ones beside them; or start another run without --since.',
       },
     );
-  const added = without(sources, base.spec.sources);
-  if (added !== '' && !json) console.error(`New since that run, so all of it is tagged: ${added}`);
+  const added = sourcesBeside(base.spec.sources, sources);
+  if (added.length > 0) notice(`New since that run, so all of it is tagged: ${added.join(', ')}`);
 }
-
-/** The sources that others do not have, for messages. */
-const without = (sources: TagSpec['sources'], others: TagSpec['sources']): string =>
-  sources
-    .filter(({ uri }) => !others.some((other) => other.uri === uri))
-    .map(({ uri }) => uri)
-    .join(', ');
 
 export async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
   const { counts, parts } = (await readJson(output, MANIFEST)) as {

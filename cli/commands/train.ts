@@ -46,7 +46,7 @@ export async function train(flags: TrainFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
   const section = sectionOf('train', { ...flags });
   const inputs = await readInputs(flags);
-  const model = modelUri(settings.model);
+  const model = await modelUri(settings.model);
   return startTraining({
     flags,
     settings,
@@ -59,6 +59,8 @@ export async function train(flags: TrainFlags): Promise<number> {
         vocabulary: vocabularyHash(inputs.categories),
         graph: inputs.graph?.hash ?? null,
         model,
+        snapshot: null,
+        artifacts: null,
         settings: section,
       },
     },

@@ -5,7 +5,7 @@ import { temporalConnection } from '../../infra/temporalConnection.ts';
 import { installRuntime } from '../../workers/runtime.ts';
 import { startWorkers } from '../../workers/start.ts';
 import { QUEUES, type Queue } from '../../workflows/queues.ts';
-import { settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
+import { LLM_WORKER_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 
 export function workerCommand(program: Command, finish: (code: number) => void): void {
   const names = Object.keys(QUEUES) as Queue[];
@@ -13,7 +13,7 @@ export function workerCommand(program: Command, finish: (code: number) => void):
     .command('worker')
     .description('Do the work of runs: poll task queues until told to stop (SIGINT or SIGTERM).')
     .option('--queues <names>', `queues to serve, separated by commas: ${names.join(', ')}`, names.join(','));
-  withSettings(command, [...WORKER_SETTINGS, 'stateDir']);
+  withSettings(command, [...WORKER_SETTINGS, ...LLM_WORKER_SETTINGS, 'stateDir']);
   command.action(async (flags: Record<string, unknown> & { queues: string }) => {
     const settings = settingsOf(flags);
     const queues = flags.queues.split(',').map((name) => parseQueue(name.trim(), names));

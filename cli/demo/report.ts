@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTagRows } from '../../data/parquet/read.ts';
 import type { TagRow } from '../../data/parquet/tagRows.ts';
+import { tableLines } from '../table.ts';
 import { agreementOf, largestDifference, TOLERANCE } from './agreement.ts';
 import {
   readDemoCategories,
@@ -80,8 +81,5 @@ function printAgreement(
 
 /** Prints columns padded to the widest of their cells. */
 export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  const lines = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)));
-  for (const cells of lines)
-    console.log(`  ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join('   ')}`.trimEnd());
+  for (const line of tableLines(header, rows)) console.log(line);
 }

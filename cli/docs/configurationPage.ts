@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { SECTIONS } from '../../data/config/load.ts';
+import { SECTIONS, type SectionName } from '../../data/config/load.ts';
 import { environmentName, flagName, settingsSchema } from '../../data/config/schema.ts';
 import { SECTION_FLAGS } from '../options.ts';
 
-const HEAD = `<!-- Made by \`npm run docs\` from data/config/schema.ts and trainSchema.ts; do not edit. -->
+const HEAD = `<!-- Made by \`npm run docs\` from the schemas in data/config/; do not edit. -->
 
 # Configuration
 
@@ -33,6 +33,36 @@ train:
 \`\`\`
 `;
 
+const EVALUATION_HEAD = `
+## Evaluation and gate
+
+The same holds of what decides an evaluation's figures, and of what a candidate must reach ([evaluation.md](evaluation.md)).
+
+\`\`\`yaml
+evaluate:
+  topK: [10, 20]
+gate:
+  rules:
+    - { metric: mAP, categories: unseen, tolerance: 0.5 }
+    - { metric: F1@10, categories: all, against: clip }
+\`\`\`
+`;
+
+const GRAPH_HEAD = `
+## Category graphs
+
+What decides a graph that \`c2srt graph build\` makes ([graph.md](graph.md)). Where the language model is, how fast it is
+asked and what that may cost are settings of the first table, because they may change when a run is resumed.
+
+\`\`\`yaml
+graph:
+  provider: llm
+  llm: some-model
+llmBaseUrl: http://localhost:8000/v1
+llmCache: s3://bucket/answers
+\`\`\`
+`;
+
 const TAIL = `
 ## Variables of other tools
 
@@ -50,7 +80,15 @@ export function configurationPage(): string {
     fallback,
     meaning,
   ]);
-  const sections = (['train', 'pretrain'] as const).map((section) => {
+  const settings = table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning'], rows);
+  const training = `${SECTIONS_HEAD}${sectionTables(['train', 'pretrain'])}`;
+  const evaluation = `${EVALUATION_HEAD}${sectionTables(['evaluate', 'gate'])}`;
+  const graph = `${GRAPH_HEAD}${sectionTables(['graph'])}`;
+  return `${HEAD}${settings}${training}${graph}${evaluation}${TAIL}`;
+}
+
+function sectionTables(names: readonly SectionName[]): string {
+  const tables = names.map((section) => {
     const flags: readonly string[] = SECTION_FLAGS[section];
     const cells = describe(SECTIONS[section]).map(({ name, fallback, meaning }) => [
       code(name),
@@ -60,8 +98,7 @@ export function configurationPage(): string {
     ]);
     return `\n### ${code(section)}\n\n${table(['Setting', 'Flag', 'Default', 'Meaning'], cells)}`;
   });
-  const settings = table(['Setting', 'Flag', 'Environment', 'Default', 'Meaning'], rows);
-  return `${HEAD}${settings}${SECTIONS_HEAD}${sections.join('')}${TAIL}`;
+  return tables.join('');
 }
 
 /** A schema's settings in order, with their defaults and meanings in words. */

@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../data/config/schema.ts';
+import { claimRun } from '../../data/run/claim.ts';
 import { runIdOf, type TagSpec } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import { dryRun, type DryRunOptions } from '../../workers/dryRun.ts';
 import { EXIT } from '../exit.ts';
 import type { Inputs } from '../inputs.ts';
-import { claimRun } from '../run/claim.ts';
 import { LINE_INTERVAL_S } from '../run/progressDisplay.ts';
 import { copyKeyLists, type Sources } from '../sources.ts';
 import { estimate } from './estimate.ts';
@@ -41,7 +41,10 @@ export async function dryRunTag({
     const folder = openStore(dir);
     const createdAt = new Date().toISOString();
     await copyKeyLists(folder, copies);
-    await claimRun(folder, inputs, { version: 1, kind: 'tag', id: runIdOf('tag', output), createdAt, spec });
+    const id = runIdOf('tag', output);
+    // A language model is not asked: tagging takes as long with WordNet's links.
+    const { link: _, ...sampled } = spec;
+    await claimRun(folder, inputs, { version: 1, kind: 'tag', id, createdAt, spec: sampled });
     const report = json ? () => undefined : progressLines();
     const found = estimate(spec, await dryRun(folder, { settings, signal: stop.signal, report }), output);
     console.log(json ? JSON.stringify(found) : describeDryRun(found, output));

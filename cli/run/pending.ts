@@ -3,7 +3,7 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 import { QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import type { QueryDefinition } from '@temporalio/common';
-import { QUEUES } from '../../workflows/queues.ts';
+import { QUEUES, type Queue } from '../../workflows/queues.ts';
 import type { Session } from './session.ts';
 
 /** A workflow's answer to a query; undefined where no worker answers for it. */
@@ -64,19 +64,25 @@ export async function pendingActivities<Details>(
 const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY } =
   proto.temporal.api.enums.v1.TaskQueueType;
 
-/** Queues of a run that no worker polls. */
-export async function unpolledQueues({ connection, namespace }: Session): Promise<string[]> {
-  const polled = async (name: string, type: temporal.api.enums.v1.TaskQueueType) => {
-    const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name },
-      taskQueueType: type,
-    });
-    return pollers.length > 0;
-  };
+/** Whether a worker polls a queue for activities, or for workflows. */
+export async function isPolled(
+  { connection, namespace }: Session,
+  queue: Queue,
+  type: temporal.api.enums.v1.TaskQueueType = ACTIVITY,
+): Promise<boolean> {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: queue },
+    taskQueueType: type,
+  });
+  return pollers.length > 0;
+}
+
+/** Queues that every run needs and that no worker polls. */
+export async function unpolledQueues(session: Session): Promise<string[]> {
   const checks = await Promise.all([
-    polled(QUEUES.orchestrate, WORKFLOW).then((found) => (found ? [] : [QUEUES.orchestrate])),
-    polled(QUEUES.gpu, ACTIVITY).then((found) => (found ? [] : [QUEUES.gpu])),
+    isPolled(session, QUEUES.orchestrate, WORKFLOW).then((found) => (found ? [] : [QUEUES.orchestrate])),
+    isPolled(session, QUEUES.gpu).then((found) => (found ? [] : [QUEUES.gpu])),
   ]);
   return checks.flat();
 }

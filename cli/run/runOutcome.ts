@@ -22,7 +22,7 @@ export function reportOutcome(
       return EXIT.failed;
     case 'paused':
       console.error(
-        `Run ${run.id} is paused: ${outcome.reason}.\n\`c2srt resume ${run.output}${view.resumeFlags(outcome.reason)}\` goes on.`,
+        `Run ${run.id} is paused: ${outcome.reason}.\n\`${view.goOn(run.output, outcome.reason)}\` goes on.`,
       );
       return EXIT.failed;
     case 'interrupted':

@@ -27,8 +27,8 @@ export interface RunView<
   input(output: string, settings: Settings): object;
   /** What happens first to what is in hand when the run is cancelled; the end of a sentence. */
   readonly inHand: string;
-  /** Flags that `resume` wants after a pause for this reason. */
-  resumeFlags(paused: string): string;
+  /** The command by which a run in this folder goes on after a pause for this reason. */
+  goOn(output: string, paused: string): string;
   /** Undefined where no worker answers for the run. */
   readProgress(session: Session, handle: WorkflowHandle): Promise<Progress | undefined>;
   createDisplay(): ProgressDisplay<Progress>;

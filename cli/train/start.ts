@@ -1,18 +1,15 @@
 import type { Settings } from '../../data/config/schema.ts';
 import { readManifest } from '../../data/dataset/manifest.ts';
 import { Failure } from '../../data/failure.ts';
-import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
+import { MANIFEST } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
-import { readRunRecord, type RunRecord, type TrainRecord } from '../../data/run/record.ts';
-import { openStore } from '../../data/store/open.ts';
+import type { TrainRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { temporalConnection } from '../../infra/temporalConnection.ts';
 import type { TrainResult } from '../../workflows/trainTypes.ts';
 import { EXIT } from '../exit.ts';
 import type { Inputs } from '../inputs.ts';
-import { claimRun, refuseDifferent } from '../run/claim.ts';
-import { launch } from '../run/launch.ts';
-import { runOfFolder, type RunReference } from '../run/runReference.ts';
+import type { RunReference } from '../run/runReference.ts';
+import { startRun, type AskedRun } from '../run/startRun.ts';
 import { describeCourse, describeModel, trainSummary } from '../run/train/outcome.ts';
 
 /** Flags that `train` and `pretrain` have in common. */
@@ -23,16 +20,10 @@ export interface TrainingFlags {
   json?: boolean;
 }
 
-type Asked = TrainRecord extends infer Kind
-  ? Kind extends TrainRecord
-    ? Pick<Kind, 'kind' | 'spec'>
-    : never
-  : never;
-
 export interface TrainingStart {
   flags: TrainingFlags;
   settings: Settings;
-  asked: Asked;
+  asked: Extract<AskedRun, { kind: TrainRecord['kind'] }>;
   inputs: Partial<Inputs>;
   /** Brings the starting model here, with progress unless `quiet`, and throws where it cannot be trained as asked. */
   checkModel: (quiet: boolean) => Promise<void>;
@@ -50,24 +41,21 @@ export async function startTraining({
   checkModel,
 }: TrainingStart): Promise<number> {
   const json = flags.json ?? false;
-  const run = runOfFolder(asked.kind, flags.out);
-  const output = openStore(run.output);
-  const existing = await readRunRecord(output);
-  if (existing) {
-    refuseDifferent(output, existing, asked);
-    if (await output.head(SUCCESS)) return reportFinished(run, output, json);
-    // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
-    if (!(await temporalConnection(process.env))) await checkModel(json);
-  } else {
-    await refuseOccupied(output, asked.spec.model);
-    const kind = asked.kind === 'train' ? 'labels' : 'captions';
-    for (const uri of [asked.spec.data, asked.spec.validation])
-      if (uri !== null) await refuseUnreadable(uri, kind);
-    await checkModel(json);
-    const record: RunRecord = { version: 1, id: run.id, createdAt: new Date().toISOString(), ...asked };
-    await claimRun(output, inputs, record);
-  }
-  return launch({ json, settings, run: () => Promise.resolve(run), fresh: !existing });
+  return startRun({
+    out: flags.out,
+    json,
+    settings,
+    asked,
+    inputs,
+    async checkNew(output) {
+      await refuseOccupied(output, asked.spec.model);
+      const kind = asked.kind === 'train' ? 'labels' : 'captions';
+      for (const uri of [asked.spec.data, asked.spec.validation])
+        if (uri !== null) await refuseUnreadable(uri, kind);
+    },
+    checkModel: () => checkModel(json),
+    reportFinished: (run, output) => reportFinished(run, output, json),
+  });
 }
 
 /** The run's folder becomes a model: none may be there, least of all the one that training starts from. */

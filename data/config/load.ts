@@ -2,13 +2,23 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { Failure, messageOf } from '../failure.ts';
+import { evaluateSettingsSchema, gateSettingsSchema } from './evaluateSchema.ts';
+import { graphSettingsSchema } from './graphSchema.ts';
+import { retrainSettingsSchema } from './retrainSchema.ts';
 import { environmentName, flagName, settingsSchema, type SettingName, type Settings } from './schema.ts';
 import { pretrainSettingsSchema, trainSettingsSchema } from './trainSchema.ts';
 
 export const CONFIG_FILE = 'c2srt.yaml';
 
 /** Sections of the configuration file: what decides a training's result, and so is no worker's environment's to say. */
-export const SECTIONS = { train: trainSettingsSchema, pretrain: pretrainSettingsSchema } as const;
+export const SECTIONS = {
+  train: trainSettingsSchema,
+  pretrain: pretrainSettingsSchema,
+  graph: graphSettingsSchema,
+  evaluate: evaluateSettingsSchema,
+  gate: gateSettingsSchema,
+  retrain: retrainSettingsSchema,
+} as const;
 export type SectionName = keyof typeof SECTIONS;
 export type Section<Name extends SectionName> = z.infer<(typeof SECTIONS)[Name]>;
 

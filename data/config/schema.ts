@@ -13,7 +13,9 @@ export const settingsSchema = z.object({
   model: z
     .string()
     .optional()
-    .describe('Model: a folder, s3:// URI or hub:NAME[@REVISION]. Default: a CLIP ViT-B/16 from the hub.'),
+    .describe(
+      'Model: a folder, an s3:// URI, published models with or without @ALIAS, or hub:NAME[@REVISION]. Default: a CLIP ViT-B/16 from the hub.',
+    ),
   provider: z
     .enum(['auto', 'cpu', 'cuda', 'webgpu'])
     .default('auto')
@@ -56,6 +58,50 @@ export const settingsSchema = z.object({
   decodeTimeoutMs: positive
     .default(DEFAULT_IMAGE_LIMITS.timeoutMs)
     .describe('Longest time to decode one image, in milliseconds.'),
+  llmBaseUrl: z
+    .url()
+    .default('https://api.openai.com/v1')
+    .describe('Endpoint of the language model, of any server that speaks the OpenAI protocol.'),
+  llmApiKeyVariable: z
+    .string()
+    .default('OPENAI_API_KEY')
+    .describe("Environment variable of the worker that holds the endpoint's key; an unset one means no key."),
+  llmTimeoutMs: positive
+    .default(60_000)
+    .describe('Longest time for one answer of the endpoint, in milliseconds.'),
+  llmConcurrency: positive.default(4).describe('Questions to the endpoint at once, over all workers.'),
+  llmBatch: positive
+    .default(8)
+    .describe('Categories that one activity asks about: an answer is kept as soon as it is there.'),
+  llmRequestsPerMinute: positive
+    .optional()
+    .describe("Limit of a run's requests to the endpoint, over all workers. Default: none."),
+  llmTokensPerMinute: positive
+    .optional()
+    .describe("Limit of a run's tokens, of questions and answers, over all workers. Default: none."),
+  llmMaxCostUsd: z.coerce
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'What a graph may cost in all, in US dollars: it stops before more is spent. Needs the prices. Default: no limit.',
+    ),
+  llmCache: z
+    .string()
+    .optional()
+    .describe(
+      "Folder of the model's answers that runs share, so that a question is asked once. Default: none.",
+    ),
+  llmInputPrice: z.coerce
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe('Price of a million tokens of questions, in US dollars.'),
+  llmOutputPrice: z.coerce
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe('Price of a million tokens of answers, in US dollars.'),
   stateDir: z.string().default('.c2srt').describe("Folder of the local Temporal server's data and of logs."),
 });
 

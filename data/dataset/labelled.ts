@@ -7,6 +7,8 @@ import { nearNames } from './nearNames.ts';
 export interface IndexedRow {
   place: string;
   uri: string;
+  /** null: the row does not say. */
+  etag: string | null;
   present: number[];
   /** null: the row does not say. */
   absent: number[] | null;
@@ -33,10 +35,11 @@ export function labelIndexer(
         return index;
       })
       .sort((a, b) => a - b);
-  return ({ place, uri, labels, absent, captions, mentions }) => {
+  return ({ place, uri, etag, labels, absent, captions, mentions }) => {
     const row = {
       place,
       uri,
+      etag,
       present: indicesOf(labels, place),
       absent: absent && indicesOf(absent, place),
       captions,

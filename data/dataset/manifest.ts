@@ -10,6 +10,7 @@ import { fileUri } from '../store/file.ts';
 import { openStore, type StoreOptions } from '../store/open.ts';
 import { openRanges, type RangedObject } from '../store/ranges.ts';
 import { manifestRow, ROW_FIELDS, type ManifestKind, type ManifestRow } from './manifestRow.ts';
+import { notUtf8 } from './notUtf8.ts';
 import { resolveObjectUri, splitObjectUri } from './objectUri.ts';
 
 export interface ManifestOptions {
@@ -39,7 +40,8 @@ const HINT =
  *
  * Fields: `uri` (s3://, file:///, an absolute path, or a path relative to the manifest's folder) and
  * `labels` (present categories, may be empty), optionally `absent`; or, for kind `captions`, `captions`, at least one,
- * and optionally `mentions`. Others are ignored. Memory follows the longest line or, in Parquet, the largest row group.
+ * and optionally `mentions`; in both kinds optionally `etag`, which the image must still have when it is read. Others are
+ * ignored. Memory follows the longest line or, in Parquet, the largest row group.
  *
  * @param uri s3://, file:// or a path
  * @throws Failure `Dataset.Invalid`, `Dataset.Encoding` (not UTF-8), both naming file and line; `Dataset.Empty` for a
@@ -89,12 +91,7 @@ async function* recordsOf(
   { format, kind, fail }: RecordContext,
 ): AsyncGenerator<FileRecord> {
   const columns = ROW_FIELDS[kind];
-  const encoding = (line: number) =>
-    new Failure('Dataset.Encoding', `${file}, line ${line}: not valid UTF-8.`, {
-      subject: file,
-      hint: 'Save the file as UTF-8.',
-    });
-  const source = { object, file, fail, encoding };
+  const source = { object, file, fail, encoding: (line: number) => notUtf8(file, line) };
   if (format === 'jsonl') yield* readJsonlRecords(source, `an object with ${fieldsOf(kind)}`);
   else if (format === 'csv') yield* readCsvRecords(source, columns);
   else

@@ -9,6 +9,8 @@ export interface ManifestRow {
   place: string;
   /** Canonical URI of the image: `file:///...` or `s3://bucket/key`. */
   uri: string;
+  /** Without quotes: the image must still have it when it is read. null where the row does not say. */
+  etag: string | null;
   /** Names of the categories that are present, each once; none of a manifest of captions. */
   labels: string[];
   /** Names of those that are known to be absent; null where the row does not say. */
@@ -31,8 +33,8 @@ export interface RowContext {
 
 /** Fields of a row that count; others are ignored. */
 export const ROW_FIELDS: Readonly<Record<ManifestKind, { required: string[]; optional: string[] }>> = {
-  labels: { required: ['uri', 'labels'], optional: ['absent'] },
-  captions: { required: ['uri', 'captions'], optional: ['mentions'] },
+  labels: { required: ['uri', 'labels'], optional: ['etag', 'absent'] },
+  captions: { required: ['uri', 'captions'], optional: ['etag', 'mentions'] },
 };
 
 const SEPARATOR = '|';
@@ -76,7 +78,9 @@ export function manifestRow(
     if (!(error instanceof TypeError)) throw error;
     throw fail('uri', `"${written}" ${error.message}`);
   }
-  const row = { place, uri, labels: [], absent: null, captions: [], mentions: [] };
+  const etag = etagOf(fields['etag']);
+  if (etag === undefined) throw fail('etag', `expected a string, found ${showValue(fields['etag'])}`);
+  const row = { place, uri, etag, labels: [], absent: null, captions: [], mentions: [] };
   if (kind === 'labels') {
     const absent = list('absent', cleanName);
     return {
@@ -96,6 +100,15 @@ function itemsOf(value: unknown, joined: boolean): string[] | undefined | null {
   if (Array.isArray(value)) return value.every((item) => typeof item === 'string') ? value : null;
   if (typeof value !== 'string' || !joined) return null;
   return value.split(SEPARATOR).filter((item) => item.trim() !== '');
+}
+
+/** null where there is none, undefined for what is no etag. Listings copied from headers have it in quotes. */
+function etagOf(value: unknown): string | null | undefined {
+  if (value === undefined || value === null || value === '') return null;
+  if (typeof value !== 'string') return undefined;
+  const etag = value.trim().replace(/^"(.*)"$/, '$1');
+  // What is no header value no store can have given.
+  return /^[\x21-\x7e]+$/.test(etag) ? etag : undefined;
 }
 
 const cleanName = (text: string): string => text.normalize('NFC').trim();

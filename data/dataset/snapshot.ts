@@ -71,7 +71,7 @@ export type Snapshots = Record<SnapshotName, SnapshotIndex>;
  * stay, and no manifest is read. Memory is constant, and the order of the manifests does not matter.
  *
  * @throws Failure those of `readManifest`; `Dataset.UnknownCategory`; `Dataset.Conflict` for an image with two sets of
- *   labels or a label that is also absent; `Dataset.Overlap` for images of both manifests; `Dataset.NoPositives` where
+ *   labels, two etags or a label that is also absent; `Dataset.Overlap` for images of both manifests; `Dataset.NoPositives` where
  *   no seen category has one. All these come before anything is written. `Dataset.Changed` where an earlier attempt had
  *   begun with another manifest.
  */
@@ -106,8 +106,37 @@ export async function writeSnapshot(options: SnapshotOptions): Promise<Snapshots
   }
 }
 
+/** What freezing needs to know besides the manifests. */
+export type FreezeOptions = SnapshotMeaning &
+  Pick<SnapshotOptions, 'output' | 'report' | 'signal' | 'store' | 'tempFolder' | 'maxRecordsInMemory'>;
+
+/**
+ * Freezes a whole manifest of images that are not trained on in `folder` of the output; the labels of unseen categories
+ * stay. Where it is there already it stays. Throws as {@link writeSnapshot} does.
+ */
+export async function writeHeldBack(
+  folder: string,
+  manifest: string,
+  options: FreezeOptions,
+): Promise<SnapshotIndex> {
+  const { output } = options;
+  const known = await readSnapshotIndex(output, folder);
+  if (known) return known;
+  const tick = ticker(options);
+  const source = await sortManifest(manifest, options, tick);
+  try {
+    const { train: whole } = await partsOf([source], 0, tick);
+    const index = await summarise(whole, 'validation', options, tick);
+    await writePieces(output, folder, index, rowsOf(whole, 'validation', options, tick));
+    await commitIndex(output, folder, index);
+    return index;
+  } finally {
+    await source.remove();
+  }
+}
+
 /** Counts rows, reports every thousandth and ends an aborted snapshot. */
-function ticker({ report, signal }: SnapshotOptions): () => void {
+function ticker({ report, signal }: FreezeOptions): () => void {
   let done = 0;
   return () => {
     if (++done % REPORT_ROWS > 0) return;
@@ -116,7 +145,7 @@ function ticker({ report, signal }: SnapshotOptions): () => void {
   };
 }
 
-async function sortManifest(uri: string, options: SnapshotOptions, tick: () => void): Promise<SortedImages> {
+async function sortManifest(uri: string, options: FreezeOptions, tick: () => void): Promise<SortedImages> {
   const { kind, store, signal, tempFolder, maxRecordsInMemory } = options;
   const file = manifestUri(uri);
   const index = labelIndexer(kind === 'labels' ? options.categories : [], file);

@@ -6,6 +6,8 @@ import type { SortedImage } from './sortedImages.ts';
 export interface SnapshotRow {
   /** Canonical; `splitObjectUri` says where it is read. */
   uri: string;
+  /** The image's, where the manifest says it: another one is a changed image, `Store.Changed`. */
+  etag?: string;
   /** Categories that are present; in the training snapshot seen ones only. */
   present: number[];
   /** Categories that are absent, the others being unknown; null: all that are not present (in training, seen ones). */
@@ -41,19 +43,25 @@ export function rowMaker(
   name: SnapshotName,
 ): (image: SortedImage) => { row: SnapshotRow; dropped: number } {
   if (meaning.kind === 'captions')
-    return ({ uri, captions, mentions }) => ({
-      row: { uri, present: [], absent: [], captions, mentions },
+    return ({ captions, mentions, ...image }) => ({
+      row: { ...named(image), present: [], absent: [], captions, mentions },
       dropped: 0,
     });
   const { categories, unlisted } = meaning;
   const isKept = categories.map((category) => name === 'validation' || isSeen(category));
   const keep = (indices: number[]): number[] => indices.filter((index) => isKept[index]);
   const unsaid = unlisted === 'absent' ? null : [];
-  return ({ uri, present, absent }) => {
+  return ({ present, absent, ...image }) => {
     const kept = keep(present);
     return {
-      row: { uri, present: kept, absent: absent === null ? unsaid : keep(absent) },
+      row: { ...named(image), present: kept, absent: absent === null ? unsaid : keep(absent) },
       dropped: present.length - kept.length,
     };
   };
 }
+
+/** An image without an etag has none, so that snapshots of manifests without etags are what they were before these. */
+const named = ({ uri, etag }: Pick<SortedImage, 'uri' | 'etag'>): Pick<SnapshotRow, 'uri' | 'etag'> => ({
+  uri,
+  ...(etag !== null && { etag }),
+});

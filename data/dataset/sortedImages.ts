@@ -51,12 +51,15 @@ const WRITE_BYTES = 1 << 18;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** What images are sorted by. */
+export const imageId = (uri: string): string => sha256(uri);
+
 /**
  * Sorts the rows of a manifest by the SHA-256 of their URIs, which makes any slice a random sample whatever the order
  * of the manifest. Memory is constant. Rows of the same image become one: equal ones are dropped, captions and mentions
  * are united.
  *
- * @throws Failure `Dataset.Conflict` for an image that is listed with different labels, naming both places
+ * @throws Failure `Dataset.Conflict` for an image that is listed with different labels or etags, naming both places
  */
 export async function sortImages(
   rows: AsyncIterable<IndexedRow>,
@@ -76,7 +79,7 @@ export async function sortImages(
     let last: SortRecord | undefined;
     for await (const record of sorted) {
       if (last?.uri === record.uri) {
-        last = options.kind === 'labels' ? refuse(last, record, file) : united(last, record);
+        last = united(last, record, options);
         duplicates++;
         continue;
       }
@@ -104,34 +107,49 @@ export async function sortImages(
 async function* records(rows: AsyncIterable<IndexedRow>): AsyncGenerator<SortRecord> {
   let ordinal = 0;
   for await (const row of rows) {
-    const { uri, present, absent } = row;
+    const { uri, etag, present, absent } = row;
     const captions = sortedUnique(row.captions);
     const mentions = sortedUnique(row.mentions);
-    const content = JSON.stringify([present, absent, captions, mentions]);
-    yield { ...row, captions, mentions, ordinal: ordinal++, key: sha256(uri) + sha256(content).slice(0, 32) };
+    const content = JSON.stringify([present, absent, captions, mentions, ...(etag === null ? [] : [etag])]);
+    yield {
+      ...row,
+      captions,
+      mentions,
+      ordinal: ordinal++,
+      key: imageId(uri) + sha256(content).slice(0, 32),
+    };
   }
 }
 
 const sortedUnique = (texts: readonly string[]): string[] => [...new Set(texts)].sort();
 
-function imageOf({ key, uri, present, absent, captions, mentions }: SortRecord): SortedImage {
-  return { id: key.slice(0, ID_LENGTH), uri, present, absent, captions, mentions };
+function imageOf({ key, uri, etag, present, absent, captions, mentions }: SortRecord): SortedImage {
+  return { id: key.slice(0, ID_LENGTH), uri, etag, present, absent, captions, mentions };
 }
 
-function united(a: SortRecord, b: SortRecord): SortRecord {
+/** Two rows of one image as one; an etag that only one of them has counts for both. */
+function united(a: SortRecord, b: SortRecord, { kind, file }: SortImagesOptions): SortRecord {
+  if (kind === 'labels' && labelsOf(a) !== labelsOf(b)) refuse(a, b, file, 'labels');
+  if (a.etag !== null && b.etag !== null && a.etag !== b.etag) refuse(a, b, file, 'etags');
   return {
     ...a,
+    etag: a.etag ?? b.etag,
     captions: sortedUnique([...a.captions, ...b.captions]),
     mentions: sortedUnique([...a.mentions, ...b.mentions]),
   };
 }
 
-function refuse(a: SortRecord, b: SortRecord, file: string): never {
+const labelsOf = ({ present, absent }: SortRecord): string => JSON.stringify([present, absent]);
+
+function refuse(a: SortRecord, b: SortRecord, file: string, what: 'labels' | 'etags'): never {
   const [first, second] = a.ordinal < b.ordinal ? [a, b] : [b, a];
   throw new Failure(
     'Dataset.Conflict',
-    `${file} lists ${a.uri} twice with different labels: ${first.place} and ${second.place}.`,
-    { subject: a.uri, hint: 'Keep one of them, or unite their labels.' },
+    `${file} lists ${a.uri} twice with different ${what}: ${first.place} and ${second.place}.`,
+    {
+      subject: a.uri,
+      hint: what === 'labels' ? 'Keep one of them, or unite their labels.' : 'Keep the one of today.',
+    },
   );
 }
 

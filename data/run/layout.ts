@@ -6,6 +6,9 @@
 export const RUN_RECORD = '_run.json';
 export const CATEGORIES = '_inputs/categories.json';
 export const GRAPH = '_inputs/graph.json';
+/** The run that links the categories which the model's own graph lacks, in the folder of a tag run. */
+export const LINKING = '_graph';
+export const LINKED_GRAPH = `${LINKING}/graph.json`;
 export const PLAN_INDEX = '_plan/index.json';
 export const RECEIPTS = '_receipts/';
 export const SPOOL = '_spool/';

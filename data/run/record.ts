@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { evaluateSpecSchema } from '../evaluation/evaluateSpec.ts';
+import { graphSettingsSchema } from '../config/graphSchema.ts';
 import { Failure, isFailure } from '../failure.ts';
+import { graphSpecSchema } from '../graph/graphSpec.ts';
 import type { ObjectStore } from '../store/store.ts';
+import { retrainSpecSchema } from '../retrain/retrainSpec.ts';
 import { RUN_RECORD } from './layout.ts';
 import { pretrainSpecSchema, trainSpecSchema } from '../training/trainSpec.ts';
 
@@ -40,6 +44,14 @@ export const tagSpecSchema = z.object({
   vocabulary: z.string(),
   /** Hash of the graph in `_inputs/graph.json`; null: the model's own, and WordNet where that has no edges. */
   graph: z.string().nullable(),
+  /** How a language model links the categories that the model's own graph lacks; without it, WordNet does. */
+  link: z
+    .object({
+      settings: graphSettingsSchema,
+      /** URI of the folder of answers that runs share; null: those of this run are its own. */
+      cache: z.string().nullable(),
+    })
+    .optional(),
   /** URI of the model folder. */
   model: z.string(),
   topK: z.int().positive().nullable(),
@@ -84,6 +96,13 @@ const trainRecordSchema = z.discriminatedUnion('kind', [
   z.object({ ...identity, kind: z.literal('train'), spec: trainSpecSchema }),
   z.object({ ...identity, kind: z.literal('pretrain'), spec: pretrainSpecSchema }),
 ]);
+const graphRecordSchema = z.object({ ...identity, kind: z.literal('graph'), spec: graphSpecSchema });
+const evaluateRecordSchema = z.object({
+  ...identity,
+  kind: z.literal('evaluate'),
+  spec: evaluateSpecSchema,
+});
+const retrainRecordSchema = z.object({ ...identity, kind: z.literal('retrain'), spec: retrainSpecSchema });
 
 /** A record as it is written today. */
 function current(record: unknown): unknown {
@@ -99,7 +118,13 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 
 const recordSchema = z.preprocess(
   current,
-  z.discriminatedUnion('kind', [tagRecordSchema, trainRecordSchema]),
+  z.discriminatedUnion('kind', [
+    tagRecordSchema,
+    trainRecordSchema,
+    graphRecordSchema,
+    evaluateRecordSchema,
+    retrainRecordSchema,
+  ]),
 );
 
 /** A run's identity, written once, first of all, into its folder. */
@@ -107,8 +132,12 @@ export type RunRecord = z.infer<typeof recordSchema>;
 export type TagRecord = z.infer<typeof tagRecordSchema>;
 /** Of a training or of a pre-training, which are the same workflow. */
 export type TrainRecord = z.infer<typeof trainRecordSchema>;
+export type GraphRecord = z.infer<typeof graphRecordSchema>;
+export type EvaluateRecord = z.infer<typeof evaluateRecordSchema>;
 
-export const RUN_KINDS = ['tag', 'train', 'pretrain'] as const;
+export type RetrainRecord = z.infer<typeof retrainRecordSchema>;
+
+export const RUN_KINDS = ['tag', 'train', 'pretrain', 'graph', 'evaluate', 'retrain'] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
 
 /** The id of the run of a kind whose folder is `outputUri` (canonical): the same folder has the same id everywhere. */

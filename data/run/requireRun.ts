@@ -1,7 +1,15 @@
 import { Failure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { SUCCESS } from './layout.ts';
-import { readRunRecord, type RunKind, type RunRecord, type TagRecord, type TrainRecord } from './record.ts';
+import {
+  readRunRecord,
+  type EvaluateRecord,
+  type GraphRecord,
+  type RunKind,
+  type RunRecord,
+  type TagRecord,
+  type TrainRecord,
+} from './record.ts';
 
 /** The record of a run of any kind that must be there. Throws `Run.NotFound`. */
 export async function requireRun(output: ObjectStore): Promise<RunRecord> {
@@ -33,8 +41,22 @@ export async function requireFinishedTagRun(output: ObjectStore): Promise<TagRec
 /** The record of a training or pre-training that must be there. Throws `Run.NotFound`, `Run.OtherKind`. */
 export async function requireTrainRun(output: ObjectStore): Promise<TrainRecord> {
   const record = await requireRun(output);
-  if (record.kind !== 'tag') return record;
+  if (record.kind === 'train' || record.kind === 'pretrain') return record;
   throw otherKind(output, record, 'train');
+}
+
+/** The record of a graph's run that must be there. Throws `Run.NotFound`, `Run.OtherKind`. */
+export async function requireGraphRun(output: ObjectStore): Promise<GraphRecord> {
+  const record = await requireRun(output);
+  if (record.kind === 'graph') return record;
+  throw otherKind(output, record, 'graph');
+}
+
+/** The record of an evaluation that must be there. Throws `Run.NotFound`, `Run.OtherKind`. */
+export async function requireEvaluateRun(output: ObjectStore): Promise<EvaluateRecord> {
+  const record = await requireRun(output);
+  if (record.kind === 'evaluate') return record;
+  throw otherKind(output, record, 'evaluate');
 }
 
 /** That a folder holds a run of another kind than is wanted. */

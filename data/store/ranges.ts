@@ -3,8 +3,9 @@ import type { ObjectStore } from './store.ts';
 
 /** An object that is read in ranges: memory follows the range, not the object. */
 export interface RangedObject {
-  sizeBytes: number;
+  /** Of the object that all ranges are of. */
   etag: string;
+  sizeBytes: number;
   /** The bytes [start, end), cut to the object's. */
   slice(start: number, end?: number): Promise<Uint8Array>;
   /** The whole object, a piece after another. */
@@ -36,8 +37,8 @@ export async function openRanges(
     return body;
   };
   return {
-    sizeBytes,
     etag,
+    sizeBytes,
     slice,
     async *chunks() {
       for (let start = 0; start < sizeBytes; start += CHUNK_BYTES)

@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import { z } from 'zod';
 import type { ObjectStore } from '../store/store.ts';
 import { readJson, readJsonIfThere } from '../store/json.ts';
+import { failedImagesSchema, mergeFailed, NO_FAILED_IMAGES, type FailedImages } from './failedImages.ts';
 import { mergeReceiptKey, PREPARED, ROUNDS, roundOfKey, validationKey } from './trainLayout.ts';
 
 /** Receipts read at once: each is a small object, so latency is what there is to hide. */
@@ -15,6 +16,8 @@ const planSchema = z.object({
   steps: z.int(),
   localSteps: z.int(),
 });
+
+const unread = { unread: failedImagesSchema.default(NO_FAILED_IMAGES) };
 
 const roundSchema = z.object({ round: z.int(), loss: z.number(), images: z.int(), seconds: z.number() });
 
@@ -33,6 +36,8 @@ export interface TrainCourse {
   rounds: z.infer<typeof roundSchema>[];
   /** In the order of rounds; round 0 is the starting model. */
   validations: z.infer<typeof validationSchema>[];
+  /** Images that could not be read: over all merged rounds, and in the last validation. */
+  unread: { training: FailedImages; validation: FailedImages };
 }
 
 /** The course of a training, read from the receipts in its folder. */
@@ -51,10 +56,16 @@ export async function readTrainCourse(output: ObjectStore): Promise<TrainCourse>
       async (round) => schema.parse(await readJson(output, keyOf(round))),
       { concurrency: CONCURRENCY },
     );
+  const rounds = await readAll(merged, mergeReceiptKey, roundSchema.extend(unread));
+  const validations = await readAll(validated, validationKey, validationSchema.extend(unread));
   return {
     plan: await readPlan(output),
-    rounds: await readAll(merged, mergeReceiptKey, roundSchema),
-    validations: await readAll(validated, validationKey, validationSchema),
+    rounds: rounds.map(({ unread: _, ...round }) => round),
+    validations: validations.map(({ unread: _, ...validation }) => validation),
+    unread: {
+      training: mergeFailed(rounds.map((round) => round.unread)),
+      validation: validations.at(-1)?.unread ?? NO_FAILED_IMAGES,
+    },
   };
 }
 

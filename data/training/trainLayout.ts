@@ -18,12 +18,20 @@ export const START = '_rounds/start.safetensors';
 
 export const snapshotFolder = (name: SnapshotName): string => `_snapshot/${name}/`;
 
-/** Activations of a snapshot's images; `hash` names everything that determines them. */
-export const featuresFolder = (hash: string): string => `_artifacts/features-${hash}/`;
+/** Folder of a run that has the artifacts of its training, where it does not share those of others. */
+export const ARTIFACTS = '_artifacts';
+
+/** Activations of a snapshot's images, among the artifacts; `hash` names everything that determines them. */
+const featuresFolder = (hash: string): string => `features-${hash}/`;
+/** What they are of: with it they can be extracted. */
+export const featuresRequestKey = (hash: string): string => `${featuresFolder(hash)}request.json`;
 /** Written when all pieces are whole. */
 export const featuresIndexKey = (hash: string): string => `${featuresFolder(hash)}index.json`;
 export const featuresPieceKey = (hash: string, piece: number): string =>
   `${featuresFolder(hash)}piece-${String(piece).padStart(6, '0')}.safetensors`;
+/** Written when a run that wanted the features extracted again has had them forgotten. */
+export const featuresForgottenKey = (hash: string, run: string): string =>
+  `${featuresFolder(hash)}forgotten-${run}`;
 /** Written after the piece: with it the piece is whole. */
 export const featuresReceiptKey = (hash: string, piece: number): string =>
   `${featuresFolder(hash)}piece-${String(piece).padStart(6, '0')}.json`;

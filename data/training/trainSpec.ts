@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { pretrainSettingsSchema, trainSettingsSchema } from '../config/trainSchema.ts';
 
+/** What a training may share with others; null: it has its own. */
+const shared = {
+  /** URI of the folder whose `_snapshot/` it is trained on. */
+  snapshot: z.string().nullable().default(null),
+  /** URI of the folder that has features, by their hashes. */
+  artifacts: z.string().nullable().default(null),
+};
+
 /** Everything that determines the model that a training run becomes, apart from the images' own bytes. */
 export const trainSpecSchema = z.object({
   /** Canonical URI of the manifest. */
@@ -13,6 +21,7 @@ export const trainSpecSchema = z.object({
   graph: z.string().nullable(),
   /** URI of the model folder that training starts from. */
   model: z.string(),
+  ...shared,
   settings: trainSettingsSchema,
 });
 
@@ -25,6 +34,7 @@ export const pretrainSpecSchema = z.object({
   validation: z.string().nullable(),
   /** URI of the folder with the model's configuration, tokenizer and, to go on from them, weights. */
   model: z.string(),
+  ...shared,
   settings: pretrainSettingsSchema,
 });
 

@@ -1,10 +1,7 @@
-import { RELATIONS, type CategoryGraph, type GraphEdge } from '../../data/graphFile.ts';
-import { compareUtf8 } from '../../data/utf8Order.ts';
+import type { CategoryGraph, GraphEdge } from '../../data/graphFile.ts';
+import { compareEdges, strongest } from './strongest.ts';
 import { categorySenses, type CategorySenses, type NamedCategory } from './wordSenses.ts';
 import { openWordnet, type Belonging, type WordnetDatabase } from './wordnetDatabase.ts';
-
-/** Incoming edges per category: the rule of graph building (docs/method.md). */
-export const MAX_INCOMING = 16;
 
 /** Strength that is left after each step up from the special to the general. */
 const STEP = 0.9;
@@ -31,15 +28,7 @@ const MIN_STRENGTH = 0.1;
 
 /**
  * Links from WordNet for the asked categories that `graph` gives no incoming edge from a category that is asked or seen:
- * edges from seen and asked categories to them, one per pair (its strongest):
- *
- * - `synonym` where they share a synset;
- * - `is-a` from a hyponym to its hypernym, never back, falling by a tenth per step;
- * - `part-whole` from a part, member or substance to what has it, parts of the whole's hypernyms included.
- *
- * A strength is multiplied by how likely the two senses are meant ({@link categorySenses}): 1 between first senses. At
- * most {@link MAX_INCOMING} edges per category, strongest first, then by the source's name (UTF-8 bytes); where a seen
- * category is among the candidates, so is one among the edges. A category that WordNet does not know has none.
+ * of the {@link wordnetEdges} from seen and asked categories to them, the {@link strongest}.
  *
  * @returns in the order of `asked`, then as above. The same input gives the same edges everywhere.
  * @throws Failure `Wordnet.Unreadable`.
@@ -56,43 +45,47 @@ export function linkByWordnet({
   const sources = new Map([...seen, ...asked].map((category) => [category.name, category]));
   const linked = new Set(graph.edges.filter(({ source }) => sources.has(source)).map(({ target }) => target));
   const targets = asked.filter(({ name }) => !linked.has(name));
-  if (targets.length === 0) return [];
+  const candidates = Map.groupBy(wordnetEdges([...sources.values()], targets), ({ target }) => target);
+  const seenNames = new Set(seen.map(({ name }) => name));
+  return targets.flatMap(({ name }) => strongest(candidates.get(name) ?? [], seenNames));
+}
 
+/**
+ * Edges from WordNet between two different categories, one per pair (its strongest):
+ *
+ * - `synonym` where they share a synset;
+ * - `is-a` from a hyponym to its hypernym, never back, falling by a tenth per step;
+ * - `part-whole` from a part, member or substance to what has it, parts of the whole's hypernyms included.
+ *
+ * A strength is multiplied by how likely the two senses are meant ({@link categorySenses}): 1 between first senses. A
+ * category that WordNet does not know has none.
+ *
+ * @throws Failure `Wordnet.Unreadable`.
+ */
+export function wordnetEdges(
+  sources: readonly NamedCategory[],
+  targets: readonly NamedCategory[],
+): GraphEdge[] {
+  if (targets.length === 0) return [];
   const wordnet = openWordnet();
   const senses = new Map<string, CategorySenses>();
-  for (const [name, category] of sources) {
+  for (const category of [...targets, ...sources]) {
     const found = categorySenses(category, wordnet);
-    if (found !== undefined) senses.set(name, found);
+    if (found !== undefined) senses.set(category.name, found);
   }
   const index = indexTargets(targets, senses, wordnet);
-  const candidates = new Map<string, Map<string, GraphEdge>>();
-  for (const [source, meaning] of senses)
-    for (const edge of edgesFrom(source, meaning, index, wordnet)) {
-      if (edge.target === source || edge.strength < MIN_STRENGTH) continue;
-      const edges = candidates.get(edge.target) ?? new Map<string, GraphEdge>();
-      candidates.set(edge.target, edges);
-      const other = edges.get(source);
-      if (other === undefined || compareEdges(edge, other) < 0) edges.set(source, edge);
+  const candidates = new Map<string, GraphEdge>();
+  for (const { name } of sources) {
+    const meaning = senses.get(name);
+    if (meaning === undefined) continue;
+    for (const edge of edgesFrom(name, meaning, index, wordnet)) {
+      if (edge.target === name || edge.strength < MIN_STRENGTH) continue;
+      const pair = JSON.stringify([name, edge.target]);
+      const other = candidates.get(pair);
+      if (other === undefined || compareEdges(edge, other) < 0) candidates.set(pair, edge);
     }
-  const seenNames = new Set(seen.map(({ name }) => name));
-  return targets.flatMap(({ name }) => strongest([...(candidates.get(name)?.values() ?? [])], seenNames));
-}
-
-function strongest(candidates: GraphEdge[], seen: ReadonlySet<string>): GraphEdge[] {
-  candidates.sort(compareEdges);
-  const kept = candidates.slice(0, MAX_INCOMING);
-  const strongestSeen = candidates.find(({ source }) => seen.has(source));
-  // Only seen categories were trained on, so their evidence must not be crowded out.
-  if (strongestSeen !== undefined && !kept.includes(strongestSeen)) kept[kept.length - 1] = strongestSeen;
-  return kept;
-}
-
-function compareEdges(a: GraphEdge, b: GraphEdge): number {
-  return (
-    b.strength - a.strength ||
-    compareUtf8(a.source, b.source) ||
-    RELATIONS.indexOf(a.relation) - RELATIONS.indexOf(b.relation)
-  );
+  }
+  return [...candidates.values()];
 }
 
 /** A category that evidence for a synset informs, and how much. */

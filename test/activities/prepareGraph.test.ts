@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,12 +8,11 @@ import { parseCategories, vocabularyHash } from '../../data/categories.ts';
 import { graphHash, parseGraph, type GraphEdge } from '../../data/graphFile.ts';
 import { CATEGORIES, GRAPH, vocabularyKeys } from '../../data/run/layout.ts';
 import type { TagRecord } from '../../data/run/record.ts';
-import { encodeSafetensors, openSafetensors, readFloats } from '../../data/safetensors.ts';
 import { openStore } from '../../data/store/open.ts';
 import { encodeCategories } from '../../model/clip/textEncoder.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
+import { writeTrainedModel } from '../support/headModel.ts';
 
-const golden = new URL('../golden/tiny/', import.meta.url).pathname;
 const root = mkdtempSync(join(tmpdir(), 'c2srt-prepare-graph-'));
 const plain = join(root, 'plain');
 const trained = join(root, 'trained');
@@ -22,24 +21,9 @@ const ownEdge: GraphEdge = { source: 'dog', target: 'sheep', relation: 'co-occur
 const givenEdge: GraphEdge = { source: 'wolf', target: 'animal', relation: 'functional', strength: 0.2 };
 
 beforeAll(() => {
-  cpSync(join(golden, 'clip'), plain, { recursive: true });
-  writeFileSync(join(plain, 'categories.json'), JSON.stringify(['dog', 'wolf', 'car']));
-  writeFileSync(join(plain, 'graph.json'), JSON.stringify({ edges: [ownEdge] }));
-  cpSync(plain, trained, { recursive: true });
-  const tensors = [
-    ...openSafetensors(join(plain, 'model.safetensors')),
-    ...[...openSafetensors(join(golden, 'head-anchored.safetensors'))]
-      .filter(([name]) => name.startsWith('param.'))
-      .map(([name, entry]) => [name.replace('param.', 'head.'), entry] as const),
-  ];
-  writeFileSync(
-    join(trained, 'model.safetensors'),
-    encodeSafetensors(
-      Object.fromEntries(
-        tensors.map(([name, entry]) => [name, { shape: entry.shape, values: readFloats(entry) }]),
-      ),
-    ),
-  );
+  const of = { categories: ['dog', 'wolf', 'car'], edges: [ownEdge] };
+  writeTrainedModel(plain, { ...of, head: false });
+  writeTrainedModel(trained, { ...of, head: true });
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -53,16 +37,16 @@ const inference: Inference = {
   tagger: () => Promise.reject(new Error('nothing is tagged here')),
 };
 
-/** The artifact of a run over three categories, of which the model's graph informs one. */
+/** The artifact of a run; of its categories the model's graph informs the sheep. */
 async function prepare(
   run: string,
   modelDir: string,
-  given?: GraphEdge,
+  { given, asked = ['animal', 'sheep', 'automobile'] }: { given?: GraphEdge; asked?: string[] } = {},
 ): Promise<{ name: string; nodes: string[]; edges: string[] }> {
   const dir = join(root, run);
   mkdirSync(dir);
   const output = openStore(dir);
-  const categories = JSON.stringify(['animal', 'sheep', 'automobile']);
+  const categories = JSON.stringify(asked);
   await output.put(CATEGORIES, categories);
   const graph = given === undefined ? null : JSON.stringify({ edges: [given] });
   if (graph !== null) await output.put(GRAPH, graph);
@@ -117,9 +101,14 @@ test('a trained head gets links from WordNet for the categories that its own gra
   ]);
 });
 
+test('a category that the model was trained on has the links of its graph, and no others', async () => {
+  const { edges } = await prepare('seen', trained, { asked: ['dog', 'wolf', 'sheep'] });
+  expect(edges).toEqual(['dog -> sheep 0.4']);
+});
+
 test('a graph that the run names is used as it is', async () => {
   const linked = await prepare('unnamed', trained);
-  const { name, edges } = await prepare('named', trained, givenEdge);
+  const { name, edges } = await prepare('named', trained, { given: givenEdge });
   expect(edges).toEqual(['wolf -> animal 0.2']);
   expect(name).not.toBe(linked.name);
 });
@@ -127,7 +116,7 @@ test('a graph that the run names is used as it is', async () => {
 test('an untrained head gets no graph, so a named one changes nothing', async () => {
   const without = await prepare('untrained', plain);
   expect(without).toMatchObject({ nodes: ['animal', 'sheep', 'automobile'], edges: [] });
-  expect((await prepare('untrained-named', plain, givenEdge)).name).toBe(without.name);
+  expect((await prepare('untrained-named', plain, { given: givenEdge })).name).toBe(without.name);
 });
 
 test('another run with the same vocabulary and model encodes no text again', async () => {

@@ -115,7 +115,16 @@ test.each([
   [null, 3, /none, as nothing was held back/],
 ])('the end says what the model is worth (%#)', (best, bestRound, text) => {
   const start = best && validation(0, 22.7);
-  const result = { rounds: 3, stoppedEarly: false, bestRound, start, best, loss: 0.1, images: 960 };
+  const result = {
+    rounds: 3,
+    stoppedEarly: false,
+    bestRound,
+    start,
+    best,
+    loss: 0.1,
+    images: 960,
+    failed: {},
+  };
   const summary = trainSummary({ id: 'train-x', kind: 'train', output: 's3://b/m' }, result, 1.234);
   expect(summary).toMatchObject({ run: 'train-x', model: 's3://b/m', bestRound, seconds: 1.23 });
   const lines = describeModel(summary).join('\n');

@@ -33,6 +33,7 @@ async function read(
 const labelled = (place: string, name: string, labels: string[], absent: string[] | null): ManifestRow => ({
   place,
   uri: pathToFileURL(join(folder, name)).href,
+  etag: null,
   labels,
   absent,
   captions: [],
@@ -104,7 +105,7 @@ pq.write_table(table.slice(0, 0), f"{folder}/empty.parquet")
 
 it('captions: at least one, white space made even; labels are not looked at', async () => {
   const captions = { captions: [' a dog\n and a\tcat '], mentions: ['dog'], labels: 5 };
-  const row = { place: 'line 1', labels: [], absent: null, captions: ['a dog and a cat'] };
+  const row = { place: 'line 1', etag: null, labels: [], absent: null, captions: ['a dog and a cat'] };
   const uri = pathToFileURL(join(folder, 'a.jpg')).href;
   expect(await read('c.jsonl', JSON.stringify({ uri: 'a.jpg', ...captions }), 'captions')).toEqual([
     { ...row, uri, mentions: ['dog'] },

@@ -46,7 +46,13 @@ const tagSpec: TagSpec = {
   maxPixels: 1,
   decodeTimeoutMs: 1,
 };
-const data = { data: 'file:///train.jsonl', validation: null, model: 'file:///model' };
+const data = {
+  data: 'file:///train.jsonl',
+  validation: null,
+  model: 'file:///model',
+  snapshot: null,
+  artifacts: null,
+};
 const records: Record<string, RunRecord> = {
   tag: { ...identity, kind: 'tag', spec: tagSpec },
   train: {
@@ -127,7 +133,7 @@ test("a run's id tells its kind and is the folder's", () => {
   fc.assert(
     fc.property(fc.constantFrom(...RUN_KINDS), fc.webPath({ size: 'small' }), (kind, path) => {
       const id = runIdOf(kind, `s3://bucket${path}`);
-      expect(id).toMatch(/^(tag|train|pretrain)(-[a-z0-9]+)+$/);
+      expect(id).toMatch(new RegExp(`^${kind}(-[a-z0-9]+)+$`));
       expect(kindOfRunId(id)).toBe(kind);
       for (const other of RUN_KINDS) expect(runIdOf(other, `s3://bucket${path}`) === id).toBe(other === kind);
     }),

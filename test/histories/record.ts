@@ -1,6 +1,6 @@
 /**
  * Records the histories that replay is tested with: `node test/histories/record.ts VERSION [WORKFLOW...]`, once per
- * release that changes a workflow (`tagCorpus`, with its children, or `trainModel`; without names, both). The workflows are the real ones on a real server; the activities answer at once.
+ * release that changes a workflow (`tagCorpus`, with its children, `trainModel`, ...; without names, all). The workflows are the real ones on a real server; the activities answer at once.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
@@ -14,8 +14,11 @@ import type { Counts } from '../../data/run/counts.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import { pauseSignal, progressQuery, resumeSignal, trainProgressQuery } from '../../workflows/signals.ts';
+import { evaluateProgressQuery, graphProgressQuery, pauseSignal, progressQuery, resumeSignal, trainProgressQuery } from '../../workflows/signals.ts';
+import type { IncrementActivities, TagIncrementInput } from '../../workflows/incrementTypes.ts';
 import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/types.ts';
+import { MemoryEvaluation, withEvaluation } from '../support/evaluateServer.ts';
+import { graphControls, MemoryGraph, withGraph } from '../support/graphServer.ts';
 import { MemoryTraining, withTraining } from '../support/trainServer.ts';
 
 const [version, ...named] = process.argv.slice(2);
@@ -99,7 +102,7 @@ try {
 
   /** A training with features, a shard that is tried again and an early end, on activities in memory. */
   const recordTraining = async (name: string, during: (handle: WorkflowHandle, training: MemoryTraining) => Promise<void>): Promise<void> => {
-    const features = [{ hash: '0123456789abcdef', snapshot: 'train', pieces: 3, sizeBytes: 1 } as const];
+    const features = [{ hash: '0123456789abcdef', snapshot: 'train', images: 700, pieces: 3, pieceImages: 256, sizeBytes: 1, extracted: false } as const];
     const training = new MemoryTraining({ rounds: 5, steps: 50, patience: 2, features }, { 0: 20, 1: 22, 2: 21, 3: 21 });
     let lost = false;
     training.atWork = (round, shard) => {
@@ -127,6 +130,85 @@ try {
       while (training.called('train').length < 5) await sleep(200);
       await handle.cancel();
     });
+  }
+  /** An evaluation with a shard that is tried again, on activities in memory. */
+  const recordEvaluation = async (name: string, during: (handle: WorkflowHandle) => Promise<void>): Promise<void> => {
+    const evaluation = new MemoryEvaluation();
+    let lost = false;
+    evaluation.atWork = async (call) => {
+      await sleep(500);
+      if (call !== 'score test 1' || lost) return;
+      lost = true;
+      throw ApplicationFailure.retryable('The store does not answer.', 'Store.Unavailable');
+    };
+    const options = { client, native, workflows: { workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname } };
+    await withEvaluation(options, evaluation, async (handle) => {
+      await during(handle);
+      await handle.result();
+      await save(name, 'evaluateModel', handle);
+    }, name);
+  };
+  if (isAsked('evaluateModel')) {
+    await recordEvaluation('whole', () => Promise.resolve());
+    await recordEvaluation('paused', async (handle) => {
+      await handle.signal(pauseSignal);
+      while ((await handle.query(evaluateProgressQuery)).paused === null) await sleep(200);
+      await handle.signal(resumeSignal, {});
+    });
+  }
+  /** A graph with a batch that is tried again, on activities in memory. */
+  const recordGraph = async (name: string, during: (handle: WorkflowHandle) => Promise<void>): Promise<void> => {
+    const graph = new MemoryGraph(7);
+    let lost = false;
+    graph.atWork = async ({ from }) => {
+      await sleep(500);
+      if (from !== 2 || lost) return;
+      lost = true;
+      throw ApplicationFailure.retryable('The endpoint asks for fewer requests.', 'Llm.RateLimit');
+    };
+    const options = { client, native, workflows: { workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname } };
+    const controls = graphControls({ maxCostUsd: 0.04, prices: { input: 10, output: 20 } });
+    await withGraph(options, graph, controls, async (handle) => {
+      await during(handle);
+      await handle.result();
+      await save(name, 'buildGraph', handle);
+    }, name);
+  };
+  if (isAsked('buildGraph')) {
+    await recordGraph('whole', () => Promise.resolve());
+    await recordGraph('paused', async (handle) => {
+      await handle.signal(pauseSignal);
+      while ((await handle.query(graphProgressQuery)).paused === null) await sleep(200);
+      await handle.signal(resumeSignal, {});
+    });
+  }
+  /** A firing that goes on with what a lost one left, finds nothing new, and so has no run of its own; or has one. */
+  const recordIncrement = async (name: string, unchanged: boolean): Promise<void> => {
+    const run = { id: `${name}-new`, run: 'file:///chain/new', since: 'file:///chain/left', heldBy: null, isNew: true };
+    const left = { ...run, id: `${name}-left`, run: 'file:///chain/left', since: null, isNew: false };
+    let asked = 0;
+    const chain: IncrementActivities = {
+      nextIncrement: ({ takeOver }) => Promise.resolve(asked++ === 0 ? { ...left, heldBy: 'lost' } : takeOver === undefined ? run : left),
+      dropUnchanged: () => Promise.resolve(unchanged),
+    };
+    const planCorpus: CorpusActivities['planCorpus'] = ({ output }) => Promise.resolve(output === run.run && unchanged ? { shards: 0, keys: 0 } : { shards: 1, keys: 1000 });
+    const worker = await Worker.create({
+      connection: native,
+      taskQueue: QUEUES.orchestrate,
+      workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname,
+      activities: { ...activities(0), ...chain, planCorpus },
+    });
+    const device = await Worker.create({ connection: native, taskQueue: QUEUES.gpu, activities: activities(0) });
+    const input: TagIncrementInput = { out: 'file:///chain', request: '0123456789abcdef', controls };
+    await worker.runUntil(device.runUntil(async () => {
+      const handle = await client.workflow.start('tagIncrement', { taskQueue: QUEUES.orchestrate, workflowId: name, args: [input] });
+      await handle.result();
+      await save(name, 'tagIncrement', handle);
+    }));
+  };
+  if (isAsked('tagIncrement')) {
+    await recordIncrement('whole', false);
+    await recordIncrement('unchanged', true);
   }
   await native.close();
   await connection.close();

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseGraph, type GraphEdge } from '../../data/graphFile.ts';
-import { linkByWordnet, MAX_INCOMING } from '../../model/graph/wordnet.ts';
+import { MAX_INCOMING } from '../../model/graph/strongest.ts';
+import { linkByWordnet } from '../../model/graph/wordnet.ts';
 import type { NamedCategory } from '../../model/graph/wordSenses.ts';
 import { openWordnet } from '../../model/graph/wordnetDatabase.ts';
 

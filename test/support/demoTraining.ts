@@ -14,6 +14,7 @@ export interface Scene {
   uri: string;
   labels: string[];
   captions?: string[];
+  etag?: string;
 }
 
 /** Scenes [from, to) with their labels, where they lie. */

@@ -7,6 +7,8 @@ export type Fault =
   | 'loseAnswer'
   /** The connection breaks after the first part of the answer. */
   | 'breakBody'
+  /** Nothing of it reaches the server, and no answer comes, until the client gives up. */
+  | 'hold'
   | { status: number; headers?: Record<string, string>; body?: string };
 
 export interface FaultyProxy {
@@ -47,7 +49,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
         fault = proxy.fault(line, text.split('\r\n\r\n')[0]!);
       }
       if (typeof fault === 'object') client.end(answerOf(fault));
-      else upstream.write(data);
+      else if (fault !== 'hold') upstream.write(data);
     });
     upstream.on('data', (data) => {
       if (fault === 'loseAnswer') client.resetAndDestroy();

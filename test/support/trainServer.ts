@@ -8,6 +8,12 @@ import { randomUUID } from 'node:crypto';
 import { findTemporal } from '../../infra/temporalProgram.ts';
 import { QUEUES } from '../../workflows/queues.ts';
 import type {
+  FeaturesActivities,
+  FeaturesStoreActivities,
+  SnapshotFeatures,
+} from '../../workflows/featuresTypes.ts';
+import type {
+  PreparedTraining,
   TrainActivities,
   TrainModelInput,
   TrainPlan,
@@ -45,7 +51,6 @@ export const plan = (change: Partial<TrainPlan> = {}): TrainPlan => ({
   batchSize: 32,
   validateEvery: 1,
   patience: null,
-  features: [],
   ...change,
 });
 
@@ -60,6 +65,7 @@ export const validation = (round: number, score: number): Validation => ({
 export class MemoryTraining {
   readonly calls: string[] = [];
   readonly plan: TrainPlan;
+  readonly features: readonly SnapshotFeatures[];
   readonly state: { rounds: RoundResult[]; validations: Validation[] };
   /** Scores of rounds; a round without one has its number. */
   readonly scores: Readonly<Record<number, number>>;
@@ -67,10 +73,22 @@ export class MemoryTraining {
   atWork: (round: number, shard: number) => Promise<void> | void = () => undefined;
   cancelled = 0;
 
-  constructor(change: Partial<TrainPlan> = {}, scores: Readonly<Record<number, number>> = {}) {
+  constructor(
+    { features = [], ...change }: Partial<TrainPlan> & { features?: readonly SnapshotFeatures[] } = {},
+    scores: Readonly<Record<number, number>> = {},
+  ) {
+    this.features = features;
     this.plan = plan(change);
     this.scores = scores;
     this.state = { rounds: [], validations: [] };
+  }
+
+  /** The features, with those that were indexed as extracted. */
+  private planned(): SnapshotFeatures[] {
+    return this.features.map((kept) => ({
+      ...kept,
+      extracted: this.calls.includes(`index ${kept.hash}`),
+    }));
   }
 
   /** Calls of an activity, or of several. */
@@ -78,7 +96,7 @@ export class MemoryTraining {
     return this.calls.filter((call) => names.includes(call.split(' ')[0]!));
   }
 
-  store(): TrainStoreActivities {
+  store(): TrainStoreActivities & FeaturesStoreActivities {
     const { calls, state, plan } = this;
     return {
       snapshotDataset: () => this.note('snapshot', { images: plan.images, validationImages: 64 }),
@@ -93,7 +111,7 @@ export class MemoryTraining {
         if (!state.rounds.some((done) => done.round === round)) state.rounds.push(merged);
         return this.note(`merge ${round}`, merged);
       },
-      indexFeatures: ({ snapshot }) => this.note(`index ${snapshot}`, undefined),
+      indexFeatures: ({ hash }) => this.note(`index ${hash}`, undefined),
       sweepRounds: ({ round, best }) => {
         calls.push(`sweep ${round} best ${best}`);
         return Promise.resolve();
@@ -101,12 +119,17 @@ export class MemoryTraining {
     };
   }
 
-  device(): TrainActivities {
+  device(): TrainActivities & FeaturesActivities {
     const { plan, state } = this;
     return {
-      prepareTraining: () => this.note('prepare', plan),
-      extractFeatures: ({ snapshot, piece }) =>
-        this.note(`features ${snapshot} ${piece}`, { images: 10, failed: 0 }),
+      prepareTraining: () =>
+        this.note<PreparedTraining>('prepare', {
+          plan,
+          artifacts: 'file:///runs/memory/_artifacts',
+          features: this.planned(),
+        }),
+      planFeatures: () => this.note('plan', this.planned()),
+      extractFeatures: ({ hash, piece }) => this.note(`features ${hash} ${piece}`, { images: 10, failed: 0 }),
       trainShard: async ({ round, shard }) => {
         this.calls.push(`train ${round} ${shard}`);
         await this.atWork(round, shard);
@@ -127,6 +150,7 @@ export class MemoryTraining {
           best: state.validations.find((done) => done.round === best) ?? null,
           loss: 1 / round,
           images: 320 * plan.shards * round,
+          failed: {},
         }),
     };
   }

@@ -21,7 +21,7 @@ const read = (name: string): HistoryJson =>
   JSON.parse(readFileSync(join(folder, name), 'utf8')) as HistoryJson;
 // Names of children are made of the workflow's own id, so a history replays under the id that it was recorded with.
 const replay = (history: HistoryJson, id: string) => Worker.runReplayHistory({ workflowBundle }, history, id);
-const idOf = (name: string) => /-(whole|paused|cancelled)-/.exec(name)![1]!;
+const idOf = (name: string) => /-(whole|paused|cancelled|unchanged)-/.exec(name)![1]!;
 
 // A run outlives the release that started it: what earlier releases recorded must replay. Adding a file adds a test.
 test.each(files)('%s replays', async (name) => {

@@ -57,7 +57,15 @@ test('rounds: the start is validated first, then each round trained, merged, val
 });
 
 const feature = (snapshot: 'train' | 'validation', pieces: number) =>
-  ({ hash: '0123', snapshot, pieces, sizeBytes: 1 }) as const;
+  ({
+    hash: snapshot,
+    snapshot,
+    images: 64 * pieces,
+    pieces,
+    pieceImages: 64,
+    sizeBytes: 1,
+    extracted: false,
+  }) as const;
 
 test('shards of a round are at work at once, and pieces of features a bounded number', async () => {
   const training = new MemoryTraining({

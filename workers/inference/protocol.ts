@@ -2,7 +2,7 @@
 import type { FailureDetails } from '../../data/failure.ts';
 import type { PromptedCategory } from '../../model/clip/textEncoder.ts';
 import type { DeviceOptions } from '../../model/onnx/session.ts';
-import type { BatchScores, Vocabulary } from '../../model/tagger.ts';
+import type { BatchScores, TaggerOptions, Vocabulary } from '../../model/tagger.ts';
 import type { TrainingCalls } from './trainingProtocol.ts';
 
 /** What the thread is started with. */
@@ -19,7 +19,12 @@ export interface Calls extends TrainingCalls {
     result: Float32Array;
   };
   openTagger: {
-    parameters: { key: string; modelDir: string; vocabulary: Vocabulary; embedding: boolean };
+    parameters: {
+      key: string;
+      modelDir: string;
+      vocabulary: Vocabulary;
+      options: Omit<TaggerOptions, 'batchSize'>;
+    };
     result: { batchSize: number };
   };
   runTagger: { parameters: { key: string; pixels: Uint8Array<ArrayBuffer> }; result: BatchScores };

@@ -53,9 +53,9 @@ class ThreadedInference implements InferenceService {
   encodeCategories: Inference['encodeCategories'] = (model, categories) =>
     this.call('encodeCategories', { modelDir: model.dir, categories });
 
-  tagger: Inference['tagger'] = async (key, model, vocabulary, { embedding }) => {
+  tagger: Inference['tagger'] = async (key, model, vocabulary, options) => {
     const { batchSize } = await this.taggers.use(key, () =>
-      this.call('openTagger', { key, modelDir: model.dir, vocabulary, embedding }),
+      this.call('openTagger', { key, modelDir: model.dir, vocabulary, options }),
     );
     return {
       batchSize,

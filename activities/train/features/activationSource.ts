@@ -2,11 +2,12 @@
 import pMap from 'p-map';
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
 import { featuresPieceKey } from '../../../data/training/trainLayout.ts';
+import type { FailedImage } from '../../../data/training/failedImages.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { ActivationShape, ActivationValues } from '../../../model/ranking/activations.ts';
 import type { SharedEncoder } from '../dependencies.ts';
 import { requireFeaturesReceipt, type FeaturesReceipt } from './featuresReceipt.ts';
-import type { FailedImage, ImageLoader } from './imageLoader.ts';
+import type { ImageLoader } from './imageLoader.ts';
 
 /** Activations of some images, in the order asked for. */
 export interface LoadedActivations extends ActivationValues {
@@ -32,8 +33,7 @@ export function computedActivations(
 ): ActivationSource {
   return {
     async read(_, images, signal) {
-      const uris = images.map(({ uri }) => uri);
-      const { pixels, failed } = await load(uris, signal);
+      const { pixels, failed } = await load(images, signal);
       const values = emptyActivations(images.length, shape);
       for (let from = 0; from < images.length; from += encoder.batchSize) {
         const to = Math.min(images.length, from + encoder.batchSize);
@@ -51,8 +51,8 @@ export function computedActivations(
   };
 }
 
-export interface KeptFeatures {
-  store: ObjectStore;
+export interface KeptActivations {
+  artifacts: ObjectStore;
   hash: string;
   /** Images per piece. */
   pieceImages: number;
@@ -63,17 +63,17 @@ export interface KeptFeatures {
 
 /** Reads what `extractFeatures` has kept, an image at a time, by its place in its piece. */
 export function keptActivations({
-  store,
+  artifacts,
   hash,
   pieceImages,
   shape,
   concurrency,
-}: KeptFeatures): ActivationSource {
+}: KeptActivations): ActivationSource {
   const receipts = new Map<number, Promise<FeaturesReceipt>>();
   const receiptOf = (piece: number): Promise<FeaturesReceipt> => {
     let receipt = receipts.get(piece);
     if (!receipt) {
-      receipts.set(piece, (receipt = requireFeaturesReceipt(store, hash, piece)));
+      receipts.set(piece, (receipt = requireFeaturesReceipt(artifacts, hash, piece)));
       receipt.catch(() => receipts.delete(piece));
     }
     return receipt;
@@ -98,7 +98,7 @@ export function keptActivations({
           }
           const key = featuresPieceKey(hash, piece);
           const bytes = async (start: number, size: number): Promise<Uint8Array> =>
-            (await store.get(key, { range: { start, end: start + size }, signal })).body;
+            (await artifacts.get(key, { range: { start, end: start + size }, signal })).body;
           const [own, ownGlobal] = await Promise.all([
             bytes(receipt.hiddenOffset + place * hiddenBytes, hiddenBytes),
             bytes(receipt.globalOffset + place * globalBytes, globalBytes),

@@ -1,28 +1,22 @@
 import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
-import {
-  featuresPieceKey,
-  featuresReceiptKey,
-  snapshotFolder,
-  type SnapshotName,
-} from '../../../data/training/trainLayout.ts';
+import { featuresPieceKey, featuresReceiptKey, snapshotFolder } from '../../../data/training/trainLayout.ts';
 import { encodeSafetensors, tensorPlaces } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { ActivationShape } from '../../../model/ranking/activations.ts';
 import { emptyActivations, type ActivationSource } from './activationSource.ts';
-import { readFeaturesReceipt, type FeaturesReceipt } from './featuresReceipt.ts';
+import type { FeaturesReceipt } from './featuresReceipt.ts';
+import type { FeaturesRequest } from './featuresRequest.ts';
 
 /** Images between two reports. */
 const BATCH = 64;
 
 export interface PieceOptions {
-  output: ObjectStore;
+  artifacts: ObjectStore;
   hash: string;
-  snapshot: SnapshotName;
   piece: number;
-  /** Images per piece; the last may have fewer. */
-  pieceImages: number;
-  /** Images of the snapshot. */
-  images: number;
+  request: FeaturesRequest;
+  /** Has the snapshot. */
+  snapshots: ObjectStore;
   source: ActivationSource;
   shape: ActivationShape;
   signal: AbortSignal;
@@ -32,16 +26,15 @@ export interface PieceOptions {
 
 /**
  * Keeps the activations of one piece of a snapshot: `hidden` float16 [n, T, width] and `global` float32 [n, d] in a
- * safetensors file, and its receipt. A piece that has a receipt is not made again.
+ * safetensors file, and its receipt.
  */
 export async function extractFeatures(options: PieceOptions): Promise<FeaturesReceipt> {
-  const { output, hash, snapshot, piece, pieceImages, images, source, shape, signal, report } = options;
-  const known = await readFeaturesReceipt(output, hash, piece);
-  if (known) return known;
+  const { artifacts, hash, piece, request, snapshots, source, shape, signal, report } = options;
+  const { snapshot, images, pieceImages } = request;
   const from = piece * pieceImages;
   const rows = await readSnapshotRows(
-    output,
-    snapshotFolder(snapshot),
+    snapshots,
+    snapshotFolder(snapshot.name),
     from,
     Math.min(images, from + pieceImages),
   );
@@ -69,8 +62,8 @@ export async function extractFeatures(options: PieceOptions): Promise<FeaturesRe
     sizeBytes: body.length,
   };
   // The same bytes whichever attempt writes them: the hash names everything that determines them.
-  await output.put(featuresPieceKey(hash, piece), body);
-  await output.put(featuresReceiptKey(hash, piece), JSON.stringify(receipt), {
+  await artifacts.put(featuresPieceKey(hash, piece), body);
+  await artifacts.put(featuresReceiptKey(hash, piece), JSON.stringify(receipt), {
     contentType: 'application/json',
   });
   return receipt;

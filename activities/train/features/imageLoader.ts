@@ -1,14 +1,10 @@
 import pMap from 'p-map';
 import { splitObjectUri } from '../../../data/dataset/objectUri.ts';
+import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
+import type { FailedImage } from '../../../data/training/failedImages.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { imageFailure } from '../../imageFailure.ts';
 import type { Decoder } from '../../tag/dependencies.ts';
-
-/** An image that could not be had. */
-export interface FailedImage {
-  uri: string;
-  code: string;
-}
 
 export interface LoadedImages {
   /** uint8 [B, S, S, 3]; zeros where an image failed. */
@@ -27,8 +23,11 @@ export interface ImageLoaderOptions {
   concurrency: number;
 }
 
-/** Fetches and decodes images by URI. */
-export type ImageLoader = (uris: readonly string[], signal: AbortSignal) => Promise<LoadedImages>;
+/** Fetches and decodes images by URI; one whose etag is known must still have it, or it is `Store.Changed`. */
+export type ImageLoader = (
+  images: readonly Pick<SnapshotRow, 'uri' | 'etag'>[],
+  signal: AbortSignal,
+) => Promise<LoadedImages>;
 
 export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
   const { openStore, decoder, imageSide, maxBytes, concurrency } = options;
@@ -39,15 +38,19 @@ export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
     if (!store) stores.set(uri, (store = openStore(uri)));
     return store;
   };
-  return async (uris, signal) => {
-    const pixels = new Uint8Array(uris.length * imageBytes);
+  return async (images, signal) => {
+    const pixels = new Uint8Array(images.length * imageBytes);
     const failed = new Map<number, FailedImage>();
     await pMap(
-      uris.entries(),
-      async ([at, uri]) => {
+      images.entries(),
+      async ([at, { uri, etag }]) => {
         const { store, key } = splitObjectUri(uri);
         try {
-          const { body } = await storeOf(store).get(key, { maxBytes, signal });
+          const { body } = await storeOf(store).get(key, {
+            maxBytes,
+            signal,
+            ...(etag !== undefined && { ifMatch: etag }),
+          });
           pixels.set((await decoder.decode(body, { signal })).pixels, at * imageBytes);
         } catch (error) {
           failed.set(at, { uri, code: imageFailure(error).code });

@@ -7,14 +7,15 @@ import { Failure } from '../../../data/failure.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
 import { initialClipParameters } from '../../../model/pretrain/initialise.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
-import type { TrainPlan } from '../../../workflows/trainTypes.ts';
 import type { TrainingDevice } from '../dependencies.ts';
-import { commitPlan, readPrepared } from './prepared.ts';
+import { commitPrepared, readPrepared, type Prepared } from './prepared.ts';
 import { requireSnapshots, roundsOf } from './roundsOf.ts';
 import { encodeMerged } from '../rounds/roundStates.ts';
 
 export interface PreparePretrainingOptions {
   output: ObjectStore;
+  /** Has the snapshots. */
+  snapshots: ObjectStore;
   record: Extract<TrainRecord, { kind: 'pretrain' }>;
   /** With weights, pre-training goes on from these; without, from random ones. */
   model: ModelFolder;
@@ -25,31 +26,31 @@ export interface PreparePretrainingOptions {
 }
 
 /** {@link prepareTraining} of a pre-training: the length of the longest texts, and the first weights. */
-export async function preparePretraining(options: PreparePretrainingOptions): Promise<TrainPlan> {
+export async function preparePretraining(options: PreparePretrainingOptions): Promise<Prepared> {
   const { output, record, model, hash, device } = options;
   const known = await readPrepared(output);
-  if (known) return known.plan;
+  if (known) return known;
   const { settings } = record.spec;
-  const snapshots = await requireSnapshots(output);
+  const found = await requireSnapshots(options.snapshots);
   const lengths = await longestTexts(options, {
-    train: snapshots.train.images,
-    validation: snapshots.validation.images,
+    train: found.train.images,
+    validation: found.validation.images,
   });
   await output.put(
     START,
     encodeMerged({ parameters: startParameters(model, settings.seed), momentum: new Map() }),
   );
-  return commitPlan(output, {
+  return commitPrepared(output, {
     version: 1,
     model: hash,
     fingerprint: { ...device.fingerprint },
-    plan: { ...roundsOf(settings, snapshots), features: [] },
+    plan: roundsOf(settings, found),
     contrastive: lengths,
   });
 }
 
 async function longestTexts(
-  { output, model, report }: PreparePretrainingOptions,
+  { snapshots, model, report }: PreparePretrainingOptions,
   images: Record<(typeof SNAPSHOTS)[number], number>,
 ): Promise<{ captionTokens: number; mentionTokens: number }> {
   const longest = (texts: readonly string[], before: number): number =>
@@ -59,7 +60,7 @@ async function longestTexts(
     for (let from = 0; from < images[name]; from += SNAPSHOT_PIECE_ROWS) {
       const to = Math.min(images[name], from + SNAPSHOT_PIECE_ROWS);
       for (const { captions = [], mentions = [] } of await readSnapshotRows(
-        output,
+        snapshots,
         snapshotFolder(name),
         from,
         to,

@@ -1,42 +1,28 @@
-import { createHash } from 'node:crypto';
 import { isSeen } from '../../../data/categories.ts';
-import type { SnapshotIndex } from '../../../data/dataset/snapshot.ts';
 import { Failure } from '../../../data/failure.ts';
-import { DEFAULT_IMAGE_LIMITS } from '../../../data/images/limits.ts';
 import type { TrainSettings } from '../../../data/config/trainSchema.ts';
 import type { TrainRecord } from '../../../data/run/record.ts';
-import {
-  PREPARED_GRAPH,
-  PREPARED_TEXT,
-  SNAPSHOTS,
-  START,
-  type SnapshotName,
-} from '../../../data/training/trainLayout.ts';
+import { PREPARED_GRAPH, PREPARED_TEXT, START } from '../../../data/training/trainLayout.ts';
+import type { TrainPlaces } from '../../../data/training/trainPlaces.ts';
 import { encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { subgraph } from '../../../data/subgraph.ts';
 import { initialHead } from '../../../model/head/initialise.ts';
 import type { HeadShape } from '../../../model/head/head.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
-import { activationBytes, activationShape } from '../../../model/ranking/activations.ts';
+import { activationShape } from '../../../model/ranking/activations.ts';
 import { encoderParameters, type Parameters } from '../../../model/train/parameters.ts';
 import { microBatchFor } from '../../../model/ranking/stepMemory.ts';
-import type { TrainPlan } from '../../../workflows/trainTypes.ts';
-import { categoryGraph, readCategories, seenCategories } from '../../prepare.ts';
+import { extendByWordnet, givenGraph, readCategories, seenCategories } from '../../prepare.ts';
 import type { TrainingDevice } from '../dependencies.ts';
-import { commitPlan, readPrepared, type Prepared, type PreparedRanking } from './prepared.ts';
+import { planFeatures } from '../features/planFeatures.ts';
+import { commitPrepared, readPrepared, type Prepared, type PreparedRanking } from './prepared.ts';
 import { requireSnapshots, roundsOf } from './roundsOf.ts';
 import { encodeMerged } from '../rounds/roundStates.ts';
 
-/** Changes whenever the meaning of kept features does. */
-const FEATURES_VERSION = 1;
-
-/** About the size of a piece of features, and the most images in one. */
-const PIECE_BYTES = 256 * 2 ** 20;
-const PIECE_IMAGES = 1024;
-
 export interface PrepareOptions {
   output: ObjectStore;
+  places: TrainPlaces;
   record: Extract<TrainRecord, { kind: 'train' }>;
   model: ModelFolder;
   /** The model folder's hash. */
@@ -48,21 +34,19 @@ export interface PrepareOptions {
  * Decides how a training is cut up and writes what its shards begin with: text features, category graph, first
  * parameters. The plan goes last, and of several attempts the first one's counts.
  */
-export async function prepareTraining(options: PrepareOptions): Promise<TrainPlan> {
-  const { output, record, model, hash, device } = options;
+export async function prepareTraining(options: PrepareOptions): Promise<Prepared> {
+  const { output, places, record, model, hash, device } = options;
   const known = await readPrepared(output);
-  if (known) return known.plan;
+  if (known) return known;
   const { settings } = record.spec;
-  const snapshots = await requireSnapshots(output);
+  const snapshots = await requireSnapshots(places.snapshots);
   refuseHeads(model, settings);
 
   const categories = await readCategories(output);
   const seen = categories.flatMap((category, i) => (isSeen(category) ? [i] : []));
   const names = categories.map(({ name }) => name);
-  const graph = await categoryGraph(output, record.spec.graph, model, categories, [
-    ...seenCategories(model),
-    ...seen.map((i) => categories[i]!),
-  ]);
+  const sources = [...seenCategories(model), ...seen.map((i) => categories[i]!)];
+  const graph = (await givenGraph(output, record.spec)) ?? extendByWordnet(model, categories, sources);
   const { edges } = subgraph(graph, names, new Set(names), settings.layers);
   const text = await device.encodeCategories(model, categories);
   const d = model.config.projection_dim;
@@ -76,58 +60,27 @@ export async function prepareTraining(options: PrepareOptions): Promise<TrainPla
   const parameters = startParameters(model, settings, headShape);
   await output.put(START, encodeMerged({ parameters, momentum: new Map() }));
 
-  const bytesPerImage = activationBytes(activationShape(model));
-  const pieceImages = Math.max(1, Math.min(PIECE_IMAGES, Math.floor(PIECE_BYTES / bytesPerImage)));
+  const features = await planFeatures({
+    places,
+    model: { uri: record.spec.model, hash, folder: model },
+    settings,
+    fingerprint: device.fingerprint,
+  });
   const prepared: Prepared = {
     version: 1,
     model: hash,
     fingerprint: { ...device.fingerprint },
-    plan: {
-      ...roundsOf(settings, snapshots),
-      features: featuresOf(options, snapshots, bytesPerImage, pieceImages),
-    },
+    plan: roundsOf(settings, snapshots),
     ranking: {
       head: headSettings(settings),
       headShape: headShape ?? null,
       seen,
       edges: edges.map(({ source, target, relation, strength }) => [source, target, relation, strength]),
       microBatch: settings.microBatch ?? microBatchOf(model, settings, headShape, seen.length, edges),
-      pieceImages,
+      features,
     },
   };
-  return commitPlan(output, prepared);
-}
-
-/** Snapshots whose activations are kept: by configuration, or where they are small enough. */
-function featuresOf(
-  { record, hash, device }: PrepareOptions,
-  snapshots: Record<SnapshotName, SnapshotIndex>,
-  bytesPerImage: number,
-  pieceImages: number,
-): TrainPlan['features'] {
-  const { cache, cacheLimitGiB, trainedBlocks, validationLimit } = record.spec.settings;
-  const features = SNAPSHOTS.map((snapshot) => {
-    const all = snapshots[snapshot].images;
-    const images = snapshot === 'validation' ? Math.min(all, validationLimit) : all;
-    const meaning = [
-      FEATURES_VERSION,
-      hash,
-      trainedBlocks,
-      snapshots[snapshot].hash,
-      pieceImages,
-      DEFAULT_IMAGE_LIMITS,
-      device.fingerprint,
-    ];
-    return {
-      hash: createHash('sha256').update(JSON.stringify(meaning)).digest('hex').slice(0, 32),
-      snapshot,
-      pieces: Math.ceil(images / pieceImages),
-      sizeBytes: images * bytesPerImage,
-    };
-  });
-  const total = features.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const isKept = cache === 'always' || (cache === 'auto' && total <= cacheLimitGiB * 2 ** 30);
-  return isKept ? features.filter(({ pieces }) => pieces > 0) : [];
+  return commitPrepared(output, prepared);
 }
 
 const headSettings = ({ form, isr, patches, tau, alpha, cap }: TrainSettings): PreparedRanking['head'] => ({

@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import { Failure, isFailure } from '../../../data/failure.ts';
 import { readJsonIfThere } from '../../../data/store/json.ts';
-import { PREPARED } from '../../../data/training/trainLayout.ts';
+import { PREPARED, SNAPSHOTS } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { headSettingsSchema } from '../../../model/clip/config.ts';
-import type { TrainPlan } from '../../../workflows/trainTypes.ts';
 
 const planSchema = z.object({
   images: z.int(),
@@ -17,14 +16,6 @@ const planSchema = z.object({
   batchSize: z.int(),
   validateEvery: z.int(),
   patience: z.int().nullable(),
-  features: z.array(
-    z.object({
-      hash: z.string(),
-      snapshot: z.enum(['train', 'validation']),
-      pieces: z.int(),
-      sizeBytes: z.number(),
-    }),
-  ),
 });
 
 const rankingSchema = z.object({
@@ -35,8 +26,17 @@ const rankingSchema = z.object({
   /** Among the run's categories: [source, target, relation, strength]. */
   edges: z.array(z.tuple([z.int(), z.int(), z.int(), z.number()])),
   microBatch: z.int(),
-  /** Images per piece of features. */
-  pieceImages: z.int(),
+  /** Those that are kept; the others are computed as they are needed. */
+  features: z.array(
+    z.object({
+      hash: z.string(),
+      snapshot: z.enum(SNAPSHOTS),
+      images: z.int(),
+      pieces: z.int(),
+      pieceImages: z.int(),
+      sizeBytes: z.number(),
+    }),
+  ),
 });
 
 const contrastiveSchema = z.object({
@@ -73,16 +73,16 @@ export async function requirePrepared(output: ObjectStore): Promise<Prepared> {
   throw new Failure('Run.Incomplete', `${subject} is not there yet.`, { subject });
 }
 
-/** Puts the plan where there is none; returns the one that counts. */
-export async function commitPlan(output: ObjectStore, prepared: Prepared): Promise<TrainPlan> {
+/** Puts what was prepared where there is nothing; returns what counts. */
+export async function commitPrepared(output: ObjectStore, prepared: Prepared): Promise<Prepared> {
   try {
     await output.put(PREPARED, JSON.stringify(prepared, null, 1), {
       ifNoneMatch: '*',
       contentType: 'application/json',
     });
-    return prepared.plan;
+    return prepared;
   } catch (error) {
     if (!isFailure(error, 'Store.PreconditionFailed')) throw error;
-    return (await readPrepared(output))!.plan;
+    return requirePrepared(output);
   }
 }

@@ -8,12 +8,12 @@ import { stepsPerEpoch } from '../../../model/train/dataOrder.ts';
 import type { TrainPlan } from '../../../workflows/trainTypes.ts';
 
 /** Both snapshots. Throws `Run.Incomplete` where they are not there. */
-export async function requireSnapshots(output: ObjectStore): Promise<Record<SnapshotName, SnapshotIndex>> {
+export async function requireSnapshots(folder: ObjectStore): Promise<Record<SnapshotName, SnapshotIndex>> {
   const [train, validation] = await Promise.all(
-    SNAPSHOTS.map((name) => readSnapshotIndex(output, snapshotFolder(name))),
+    SNAPSHOTS.map((name) => readSnapshotIndex(folder, snapshotFolder(name))),
   );
   if (train && validation) return { train, validation };
-  throw new Failure('Run.Incomplete', `${output.uri} has no snapshot yet.`, { subject: output.uri });
+  throw new Failure('Run.Incomplete', `${folder.uri} has no snapshot yet.`, { subject: folder.uri });
 }
 
 type RoundSettings = Pick<
@@ -25,7 +25,7 @@ type RoundSettings = Pick<
 export function roundsOf(
   settings: RoundSettings,
   { train, validation }: Record<SnapshotName, SnapshotIndex>,
-): Omit<TrainPlan, 'features'> {
+): TrainPlan {
   const { batchSize, epochs, seed, shards, localSteps, validateEvery, patience, validationLimit } = settings;
   if (train.images < shards)
     throw new Failure('Dataset.TooSmall', `${train.images} images do not make ${shards} shards.`, {

@@ -1,5 +1,6 @@
 import { Failure } from '../../../data/failure.ts';
 import { ROUNDS, roundOfKey } from '../../../data/training/trainLayout.ts';
+import { mergeFailed } from '../../../data/training/failedImages.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { outerStep, type OuterSettings } from '../../../model/train/outerStep.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
@@ -62,6 +63,7 @@ export async function mergeRound(
       round,
       images: sum(({ images }) => images),
       failed: sum(({ failed }) => failed),
+      unread: mergeFailed(receipts.map(({ unread }) => unread)),
       loss: sum(({ loss }) => loss) / shards,
       losses: Object.fromEntries(losses) as Record<string, number>,
       seconds: Math.max(...receipts.map(({ seconds }) => seconds)),

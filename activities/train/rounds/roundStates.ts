@@ -11,6 +11,7 @@ import {
   shardStateKey,
   START,
 } from '../../../data/training/trainLayout.ts';
+import { failedImagesSchema, NO_FAILED_IMAGES } from '../../../data/training/failedImages.ts';
 import { decodeSafetensors, encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { TrainingState } from '../../../model/train/adamw.ts';
@@ -24,6 +25,8 @@ const shardReceiptSchema = z.object({
   steps: z.int(),
   images: z.int(),
   failed: z.int(),
+  /** Those images. */
+  unread: failedImagesSchema.default(NO_FAILED_IMAGES),
   loss: z.number(),
   losses: z.record(z.string(), z.number()),
   seconds: z.number(),
@@ -37,6 +40,8 @@ const mergeReceiptSchema = z.object({
   state: z.string(),
   images: z.int(),
   failed: z.int(),
+  /** Those images. */
+  unread: failedImagesSchema.default(NO_FAILED_IMAGES),
   loss: z.number(),
   losses: z.record(z.string(), z.number()),
   seconds: z.number(),

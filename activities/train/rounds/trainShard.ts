@@ -1,12 +1,12 @@
 import { Failure } from '../../../data/failure.ts';
 import { CHECKPOINT } from '../../../data/training/trainLayout.ts';
+import { summariseFailed, type FailedImage } from '../../../data/training/failedImages.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { initialState, type TrainingState } from '../../../model/train/adamw.ts';
 import { batchRows, shardSlice } from '../../../model/train/dataOrder.ts';
 import { refuseNotFinite } from '../../../model/train/trainer.ts';
 import type { TrainShardProgress } from '../../../workflows/trainTypes.ts';
 import type { TrainingDevice } from '../dependencies.ts';
-import type { FailedImage } from '../features/imageLoader.ts';
 import {
   commitShardState,
   readMerged,
@@ -86,6 +86,7 @@ export async function trainShard(options: ShardRoundOptions): Promise<ShardRecei
       steps,
       images: seen,
       failed: failed.length,
+      unread: summariseFailed(failed),
       loss: losses['loss'] ?? 0,
       losses,
       seconds,
@@ -125,7 +126,7 @@ function refuseUnreadable(failed: readonly FailedImage[], images: number, maxFai
     `${failed.length} of ${images} images could not be read, more than the ${100 * maxFailureRate} % that are let pass: ${named.join(', ')}${failed.length > named.length ? ', ...' : ''}.`,
     {
       retryable: false,
-      hint: 'Mend the data set, or raise maxFailureRate in its section of c2srt.yaml, and train into another --out: this one keeps what was read and how it was set.',
+      hint: 'Put the images back and `c2srt resume`; or correct the manifest, or raise maxFailureRate in its section of c2srt.yaml, and train into another --out.',
     },
   );
 }

@@ -3,6 +3,7 @@ import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
 import { snapshotFolder } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
+import { summariseFailed, type FailedImage } from '../../../data/training/failedImages.ts';
 import { patchCount } from '../../../model/clip/config.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
 import type { ContrastiveBatch } from '../../../model/pretrain/contrastiveFeeds.ts';
@@ -11,7 +12,7 @@ import { randomStream } from '../../../model/random.ts';
 import { initialState } from '../../../model/train/adamw.ts';
 import { rateShare } from '../../../model/train/schedule.ts';
 import type { TrainerSetup, TrainingDevice } from '../dependencies.ts';
-import type { FailedImage, ImageLoader } from '../features/imageLoader.ts';
+import type { ImageLoader } from '../features/imageLoader.ts';
 import type { Prepared } from '../prepare/prepared.ts';
 import { trainingRows } from './trainingRows.ts';
 import type { LoadedBatch, TrainingTask } from './trainingTask.ts';
@@ -19,7 +20,8 @@ import type { LoadedBatch, TrainingTask } from './trainingTask.ts';
 export interface ContrastiveTaskOptions {
   /** Names the run in this worker. */
   key: string;
-  output: ObjectStore;
+  /** Has the snapshots. */
+  snapshots: ObjectStore;
   settings: PretrainSettings;
   prepared: Prepared;
   model: ModelFolder;
@@ -29,7 +31,7 @@ export interface ContrastiveTaskOptions {
 
 /** Pre-training of both encoders on images and what is said of them. */
 export function openContrastiveTask(options: ContrastiveTaskOptions): TrainingTask {
-  const { key, output, settings, prepared, model, device, loader } = options;
+  const { key, snapshots, settings, prepared, model, device, loader } = options;
   const { plan } = prepared;
   const { preprocess, config, tokenizer } = model;
   const imageBytes = preprocess.cropSize ** 2 * 3;
@@ -53,10 +55,7 @@ export function openContrastiveTask(options: ContrastiveTaskOptions): TrainingTa
     shownPatches: number,
     signal: AbortSignal,
   ): Promise<{ batch: ContrastiveBatch; failed: FailedImage[] }> => {
-    const { pixels, failed } = await loader(
-      images.map(({ uri }) => uri),
-      signal,
-    );
+    const { pixels, failed } = await loader(images, signal);
     const had = images.flatMap((_, i) => (failed.has(i) ? [] : [i]));
     const own = new Uint8Array(had.length * imageBytes);
     for (const [to, from] of had.entries())
@@ -95,25 +94,27 @@ export function openContrastiveTask(options: ContrastiveTaskOptions): TrainingTa
       const { schedule: kind, warmupSteps, rate } = settings;
       return { encoder: rate * rateShare(step, { kind, warmupSteps, steps: plan.steps }) };
     },
-    rows: trainingRows(output),
+    rows: trainingRows(snapshots),
     async load(_, images, { step, shard }, signal): Promise<LoadedBatch> {
       const shown = shownPatchCount(settings, patches, step, plan.steps);
       const loaded = await batchOf(images, [settings.seed, shard, step], shown, signal);
       return { ...loaded, images: images.length };
     },
     async validate(parameters, report, signal) {
-      const rows = await readSnapshotRows(output, snapshotFolder('validation'), 0, plan.validationImages);
+      const rows = await readSnapshotRows(snapshots, snapshotFolder('validation'), 0, plan.validationImages);
       const training = await device.startTraining(key, setup, initialState(parameters));
       const sums: Record<string, number> = {};
+      const unread: FailedImage[] = [];
       let pairs = 0;
       try {
         for (let from = 0; from < rows.length; from += settings.batchSize) {
-          const { batch } = await batchOf(
+          const { batch, failed } = await batchOf(
             rows.slice(from, from + settings.batchSize),
             ['validation', from],
             patches,
             signal,
           );
+          unread.push(...failed);
           const count = batch.captions.length;
           // Fewer than two images have nothing to be told apart from.
           if (count < 2) continue;
@@ -126,7 +127,12 @@ export function openContrastiveTask(options: ContrastiveTaskOptions): TrainingTa
         await training.release();
       }
       const metrics = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / pairs]));
-      return { images: pairs, score: -(metrics['loss'] ?? 0), metrics: { losses: metrics } };
+      return {
+        images: pairs,
+        score: -(metrics['loss'] ?? 0),
+        metrics: { losses: metrics },
+        unread: summariseFailed(unread),
+      };
     },
     close: () => Promise.resolve(),
   };

@@ -2,6 +2,7 @@ import type { TrainSettings } from '../../../data/config/trainSchema.ts';
 import { readSnapshotRows } from '../../../data/dataset/snapshot.ts';
 import { PREPARED_TEXT, snapshotFolder, type SnapshotName } from '../../../data/training/trainLayout.ts';
 import { decodeSafetensors, readFloats } from '../../../data/safetensors.ts';
+import type { TrainPlaces } from '../../../data/training/trainPlaces.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { IndexedEdge } from '../../../data/subgraph.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
@@ -21,6 +22,7 @@ export interface RankingTaskOptions {
   /** Names the run in this worker. */
   key: string;
   output: ObjectStore;
+  places: TrainPlaces;
   settings: TrainSettings;
   prepared: Prepared;
   model: ModelFolder;
@@ -32,7 +34,7 @@ export interface RankingTaskOptions {
 
 /** Training of encoder and head on labelled images. */
 export async function openRankingTask(options: RankingTaskOptions): Promise<TrainingTask> {
-  const { key, output, settings, prepared, model, device } = options;
+  const { key, output, places, settings, prepared, model, device } = options;
   const ranking = prepared.ranking!;
   const { plan } = prepared;
   const { parameters } = await readMerged(output, 0);
@@ -82,7 +84,7 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Trai
       const share = rateShare(step, { kind, warmupSteps, steps: plan.steps });
       return { encoder: encoderRate * share, head: headRate * share };
     },
-    rows: trainingRows(output),
+    rows: trainingRows(places.snapshots),
     async load(numbers, images, { step, shard }, signal) {
       const source = await sources.of('train');
       const { hidden, global, failed } = await source.read(numbers, images, signal);
@@ -101,7 +103,7 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Trai
       const images = plan.validationImages;
       return validateRanking({
         scorer: await device.scorer({ ...common, text, edges: ranking.edges.map(indexedEdge) }, values),
-        rows: await readSnapshotRows(output, snapshotFolder('validation'), 0, images),
+        rows: await readSnapshotRows(places.snapshots, snapshotFolder('validation'), 0, images),
         source: await sources.of('validation'),
         categories: text.length / d,
         seen: ranking.seen,
@@ -110,13 +112,6 @@ export async function openRankingTask(options: RankingTaskOptions): Promise<Trai
         signal,
       });
     },
-    features: async (snapshot) => ({
-      snapshot,
-      images: snapshot === 'train' ? plan.images : plan.validationImages,
-      pieceImages: ranking.pieceImages,
-      shape: activationShape(model),
-      source: await sources.computed(),
-    }),
     close: () => sources.close(),
   };
 }
@@ -145,20 +140,19 @@ class ActivationSources {
   }
 
   private async create(snapshot: SnapshotName): Promise<ActivationSource> {
-    const { output, prepared, model, concurrency } = this.options;
-    const kept = prepared.plan.features.find((features) => features.snapshot === snapshot);
+    const { places, prepared, model, concurrency } = this.options;
+    const kept = prepared.ranking!.features.find((features) => features.snapshot === snapshot);
     if (!kept) return this.computed();
-    const { pieceImages } = prepared.ranking!;
     return keptActivations({
-      store: output,
+      artifacts: places.artifacts,
       hash: kept.hash,
-      pieceImages,
+      pieceImages: kept.pieceImages,
       shape: activationShape(model),
       concurrency,
     });
   }
 
-  async computed(): Promise<ActivationSource> {
+  private async computed(): Promise<ActivationSource> {
     const { device, model, prepared, settings, loader } = this.options;
     const key = `${prepared.model} ${settings.trainedBlocks}`;
     this.encoder ??= device.activationEncoder(key, model, settings.trainedBlocks);

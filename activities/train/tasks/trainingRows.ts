@@ -7,11 +7,11 @@ import type { ObjectStore } from '../../../data/store/store.ts';
 const SLICES = 4;
 
 /** Reads rows [from, to) of the training snapshot; the next round of a shard needs the same again. */
-export function trainingRows(output: ObjectStore): (from: number, to: number) => Promise<SnapshotRow[]> {
+export function trainingRows(snapshots: ObjectStore): (from: number, to: number) => Promise<SnapshotRow[]> {
   const slices = new Map<string, Promise<SnapshotRow[]>>();
   return (from, to) => {
     const key = `${from} ${to}`;
-    const rows = slices.get(key) ?? readSnapshotRows(output, snapshotFolder('train'), from, to);
+    const rows = slices.get(key) ?? readSnapshotRows(snapshots, snapshotFolder('train'), from, to);
     slices.delete(key);
     slices.set(key, rows);
     for (const oldest of [...slices.keys()].slice(0, Math.max(0, slices.size - SLICES)))

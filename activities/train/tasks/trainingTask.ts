@@ -1,11 +1,9 @@
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
-import type { SnapshotName } from '../../../data/training/trainLayout.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
 import type { DataOrder } from '../../../model/train/dataOrder.ts';
 import type { Validation } from '../../../workflows/trainTypes.ts';
 import type { TrainerBatch, TrainerSetup } from '../dependencies.ts';
-import type { PieceOptions } from '../features/extractFeatures.ts';
-import type { FailedImage } from '../features/imageLoader.ts';
+import type { FailedImage, FailedImages } from '../../../data/training/failedImages.ts';
 
 /** A batch as the trainer takes it. */
 export interface LoadedBatch {
@@ -18,6 +16,11 @@ export interface LoadedBatch {
 export interface BatchPlace {
   step: number;
   shard: number;
+}
+
+/** A validation, with the images that are left out because they could not be read. */
+export interface TaskValidation extends Omit<Validation, 'round'> {
+  unread: FailedImages;
 }
 
 /** What a run trains, opened once per worker: everything that its shards have in common. */
@@ -46,11 +49,7 @@ export interface TrainingTask {
     parameters: Parameters,
     report: (images: number) => void,
     signal: AbortSignal,
-  ): Promise<Omit<Validation, 'round'>>;
-  /** How activations of a snapshot are made and cut into pieces; absent where there are none to keep. */
-  features?(
-    snapshot: SnapshotName,
-  ): Promise<Pick<PieceOptions, 'snapshot' | 'images' | 'pieceImages' | 'shape' | 'source'>>;
+  ): Promise<TaskValidation>;
   /** Lets go of what is open. */
   close(): Promise<void>;
 }

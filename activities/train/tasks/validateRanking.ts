@@ -1,8 +1,10 @@
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
 import { evaluate } from '../../../model/metrics.ts';
+import { summariseFailed, type FailedImage } from '../../../data/training/failedImages.ts';
 import type { Validation } from '../../../workflows/trainTypes.ts';
 import type { ActivationSource } from '../features/activationSource.ts';
 import type { SharedScorer } from '../dependencies.ts';
+import type { TaskValidation } from './trainingTask.ts';
 
 /** Values of K for F1@K. */
 const TOP_K = [3, 5];
@@ -21,15 +23,17 @@ export interface ValidationOptions {
 }
 
 /** Scores held-back images and evaluates seen, unseen and all categories; figures in percent. */
-export async function validateRanking(options: ValidationOptions): Promise<Omit<Validation, 'round'>> {
+export async function validateRanking(options: ValidationOptions): Promise<TaskValidation> {
   const { scorer, rows, source, categories, seen, report, signal } = options;
   const scores: Float32Array[] = [];
   const labels: Int8Array[] = [];
+  const unread: FailedImage[] = [];
   try {
     for (let from = 0; from < rows.length; from += scorer.batchSize) {
       const images = rows.slice(from, from + scorer.batchSize);
       const numbers = images.map((_, i) => from + i);
       const { hidden, failed } = await source.read(numbers, images, signal);
+      unread.push(...failed.values());
       const own = await scorer.run(hidden);
       for (const [i, row] of images.entries()) {
         if (failed.has(i)) continue;
@@ -66,7 +70,12 @@ export async function validateRanking(options: ValidationOptions): Promise<Omit<
   }
   const group = metrics[options.score] ?? metrics['all']!;
   // mAP alone is flat soon, and its noise would pick an early round while F1 still rises (docs/decisions/0012-best-round.md).
-  return { images: scores.length, score: (group['mAP']! + group['F1@3']!) / 2, metrics };
+  return {
+    images: scores.length,
+    score: (group['mAP']! + group['F1@3']!) / 2,
+    metrics,
+    unread: summariseFailed(unread),
+  };
 }
 
 function labelsOf({ present, absent }: SnapshotRow, categories: number): Int8Array {

@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { parseCategories } from '../../../data/categories.ts';
 import type { Settings } from '../../../data/config/schema.ts';
 import { Failure } from '../../../data/failure.ts';
+import { graphHash, parseGraph } from '../../../data/graphFile.ts';
 import { readChain, type ChainRun } from '../../../data/chain/chain.ts';
 import { addCounts, noCounts, type Counts } from '../../../data/run/counts.ts';
 import { FAILURE_CODES, TRANSIENT_CODES } from '../../../data/run/failureCodes.ts';
-import { CATEGORIES, GRAPH, MANIFEST, SUCCESS } from '../../../data/run/layout.ts';
+import { CATEGORIES, GRAPH, LINKED_GRAPH, MANIFEST, SUCCESS } from '../../../data/run/layout.ts';
 import { readJson } from '../../../data/store/json.ts';
 import { readRunRecord, type TagSpec } from '../../../data/run/record.ts';
 import { openStore } from '../../../data/store/open.ts';
@@ -15,7 +16,7 @@ import { EXIT } from '../../exit.ts';
 import type { Inputs } from '../../inputs.ts';
 import { prefetchModel } from '../../models.ts';
 import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../../options.ts';
-import { claimRun, refuseDifferent } from '../../run/claim.ts';
+import { claimRun, refuseDifferent } from '../../../data/run/claim.ts';
 import { launch } from '../../run/launch.ts';
 import { folderOfRun, runOfFolder } from '../../run/runReference.ts';
 import { refuseNested, reportFinished } from '../tag.ts';
@@ -50,12 +51,14 @@ async function retryFailures(runName: string, flags: RetryFlags): Promise<number
   const settings = settingsOfRetry(flags);
   const parent = await folderOfRun(runName, settings);
   const chain = await readChain(parent, openStore);
-  const { spec: of } = chain.at(-1)!.record;
+  const { link, ...of } = chain.at(-1)!.record.spec;
+  const inputs = await inputsOf(parent, { ...of, link });
   const codes = codesFlag(flags.codes);
   // What there is to try again the chain says: lists and inventories are not read once more.
   const sources = of.sources.map(({ uri }) => ({ uri, inventory: null }));
+  const graph = inputs.graph?.hash ?? null;
   const retry = { parent: parent.uri, codes };
-  const spec: TagSpec = { ...of, sources, keys: [], since: null, retry };
+  const spec: TagSpec = { ...of, sources, keys: [], graph, since: null, retry };
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
   refuseNested(sources, run.output);
@@ -72,7 +75,7 @@ async function retryFailures(runName: string, flags: RetryFlags): Promise<number
   if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
   if (!existing) {
     const createdAt = new Date().toISOString();
-    await claimRun(output, await inputsOf(parent, spec), {
+    await claimRun(output, inputs, {
       version: 1,
       kind: 'tag',
       id: run.id,
@@ -114,10 +117,16 @@ async function mayHaveFailures(
   return Object.keys(failuresByCode).some((code) => codes === null || codes.includes(code));
 }
 
-/** The parent's inputs, as its folder keeps them. */
-async function inputsOf(parent: ObjectStore, { graph }: TagSpec): Promise<Inputs> {
+/** The parent's inputs, as its folder keeps them; with the graph that a language model has completed for it. */
+async function inputsOf(
+  parent: ObjectStore,
+  { graph, link }: Pick<TagSpec, 'graph'> & { link: TagSpec['link'] | undefined },
+): Promise<Inputs> {
   const categories = parseCategories((await parent.get(CATEGORIES)).body, CATEGORIES);
-  if (graph === null) return { categories, graph: undefined };
-  const { body } = await parent.get(GRAPH);
-  return { categories, graph: { hash: graph, json: Buffer.from(body).toString() } };
+  const key = graph !== null ? GRAPH : link !== undefined ? LINKED_GRAPH : undefined;
+  // For an untrained head nothing is linked, whatever the run asks for.
+  if (key === undefined || !(await parent.head(key))) return { categories, graph: undefined };
+  const { body } = await parent.get(key);
+  const hash = graphHash(parseGraph(body, key));
+  return { categories, graph: { hash, json: Buffer.from(body).toString() } };
 }

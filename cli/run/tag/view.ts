@@ -1,3 +1,4 @@
+import { graphControls } from '../../../data/graph/controlsOfSettings.ts';
 import { PAUSE_ASKED } from '../../../workflows/signals.ts';
 import type { TagCorpusInput, TagCorpusResult } from '../../../workflows/types.ts';
 import type { RunView } from '../runView.ts';
@@ -9,12 +10,14 @@ import { describeTagStatus, tagStatus, tagStatusOfFolder, type TagStatus } from 
 /** Tag runs, as commands see them. */
 export const TAG_VIEW: RunView<TagRunProgress, TagStatus, TagCorpusResult> = {
   workflow: 'tagCorpus',
-  input: (output, { concurrency, maxFailureRate, heartbeatTimeoutS }): TagCorpusInput => ({
-    output,
-    controls: { concurrency, maxFailureRate, heartbeatTimeoutS },
-  }),
+  input(output, settings): TagCorpusInput {
+    const { concurrency, maxFailureRate, heartbeatTimeoutS } = settings;
+    const graph = graphControls(settings);
+    return { output, controls: { concurrency, maxFailureRate, heartbeatTimeoutS, graph } };
+  },
   inHand: 'its shards in work are spooled first',
-  resumeFlags: (paused) => (paused === PAUSE_ASKED ? '' : ' --max-failure-rate RATE'),
+  goOn: (output, paused) =>
+    `c2srt resume ${output}${paused === PAUSE_ASKED ? '' : ' --max-failure-rate RATE'}`,
   readProgress: readTagProgress,
   createDisplay: createTagDisplay,
   report: reportTagged,

@@ -1,4 +1,5 @@
 import type { TrainResult, Validation } from '../../../workflows/trainTypes.ts';
+import { describeFailed } from '../../../data/training/failedImages.ts';
 import { EXIT } from '../../exit.ts';
 import type { RunReference } from '../runReference.ts';
 import { lossText, scoreText } from './texts.ts';
@@ -15,6 +16,8 @@ export interface TrainSummary {
   loss: number;
   /** Images trained on, repetitions counted. */
   images: number;
+  /** How many of these could not be read, by code. */
+  failed: Record<string, number>;
   start: Validation | null;
   best: Validation | null;
   /** URI of the model folder. */
@@ -25,7 +28,7 @@ export interface TrainSummary {
 
 export function trainSummary(
   { id, output }: RunReference,
-  { rounds, stoppedEarly, bestRound, loss, images, start, best }: TrainResult,
+  { rounds, stoppedEarly, bestRound, loss, images, failed, start, best }: TrainResult,
   seconds: number,
 ): TrainSummary {
   return {
@@ -35,6 +38,7 @@ export function trainSummary(
     bestRound,
     loss,
     images,
+    failed,
     start,
     best,
     model: output,
@@ -69,8 +73,12 @@ export function describeCourse({ rounds, stoppedEarly, images, loss }: TrainSumm
 }
 
 /** What the model is worth, where it is, and how to use it; a line each. */
-export function describeModel({ start, best, bestRound, model }: TrainSummary): string[] {
+export function describeModel({ failed, start, best, bestRound, model }: TrainSummary): string[] {
+  const unread = describeFailed(failed);
   return [
+    ...(unread === ''
+      ? []
+      : [`Not read:   ${unread}, epochs included; metrics.json names the first of them.`]),
     ...(start === null || best === null
       ? ['Validation: none, as nothing was held back; the model is that of the last round.']
       : bestRound === 0

@@ -13,7 +13,7 @@ export const TRAIN_VIEW: RunView<TrainRunProgress, TrainStatus, TrainResult> = {
     controls: { concurrency, heartbeatTimeoutS },
   }),
   inHand: 'what its shards have done of this round is done again',
-  resumeFlags: () => '',
+  goOn: (output) => `c2srt resume ${output}`,
   readProgress: readTrainProgress,
   createDisplay: createTrainDisplay,
   report: reportTrained,

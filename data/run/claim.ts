@@ -1,11 +1,18 @@
-import { Failure } from '../../data/failure.ts';
-import { specDifferences } from '../../data/run/differences.ts';
-import { CATEGORIES, GRAPH } from '../../data/run/layout.ts';
-import { claimRunFolder, type RunRecord } from '../../data/run/record.ts';
-import { otherKind } from '../../data/run/requireRun.ts';
-import { probeConditionalPuts } from '../../data/store/probe.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import type { Inputs } from '../inputs.ts';
+import type { Category } from '../categories.ts';
+import { Failure } from '../failure.ts';
+import { specDifferences } from './differences.ts';
+import { CATEGORIES, GRAPH } from './layout.ts';
+import { claimRunFolder, type RunRecord } from './record.ts';
+import { otherKind } from './requireRun.ts';
+import { probeConditionalPuts } from '../store/probe.ts';
+import type { ObjectStore } from '../store/store.ts';
+
+/** What of a run's inputs is copied into its folder. */
+export interface RunInputs {
+  categories?: readonly Category[] | undefined;
+  /** A category graph as JSON, which `parseGraph` reads. */
+  graph?: { json: string } | undefined;
+}
 
 /** Throws `Run.OtherKind` or, with the differences, `Run.Different` where a folder's run is not the one asked for. */
 export function refuseDifferent(
@@ -26,10 +33,13 @@ export function refuseDifferent(
   );
 }
 
-/** Writes a new run's inputs and, last, its record. Of two commands at once that ask for different runs one fails. */
+/**
+ * Writes a new run's inputs and, last, its record: from then on the folder is that run, and a workflow of its kind can
+ * do it. Of two callers at once that ask for different runs one fails, as {@link refuseDifferent} does.
+ */
 export async function claimRun(
   output: ObjectStore,
-  { categories, graph }: Partial<Inputs>,
+  { categories, graph }: RunInputs,
   record: RunRecord,
 ): Promise<void> {
   await probeConditionalPuts(output);

@@ -1,0 +1,25 @@
+import { WAITS_FOR_APPROVAL } from '../../../workflows/signals.ts';
+import type { RetrainInput, RetrainResult } from '../../../workflows/retrainTypes.ts';
+import { retrainControls } from '../../retrain/controls.ts';
+import type { RunView } from '../runView.ts';
+import { createRetrainDisplay } from './display.ts';
+import { reportRetrained } from './outcome.ts';
+import { readRetrainProgress, type RetrainRunProgress } from './progress.ts';
+import { describeRetrainStatus, retrainStatus, retrainStatusOfFolder, type RetrainStatus } from './status.ts';
+
+/** Retrainings, as commands see them. */
+export const RETRAIN_VIEW: RunView<RetrainRunProgress, RetrainStatus, RetrainResult> = {
+  workflow: 'retrain',
+  input: (output, settings): RetrainInput => ({ output, controls: retrainControls(settings) }),
+  inHand: 'its stage at work ends as a run of that kind does',
+  goOn: (output, paused) =>
+    paused === WAITS_FOR_APPROVAL
+      ? `c2srt approve ${output}\` or \`c2srt reject ${output}\`, then \`c2srt resume ${output}`
+      : `c2srt resume ${output}`,
+  readProgress: readRetrainProgress,
+  createDisplay: createRetrainDisplay,
+  report: reportRetrained,
+  folderStatus: retrainStatusOfFolder,
+  status: retrainStatus,
+  describe: describeRetrainStatus,
+};
