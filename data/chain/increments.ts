@@ -79,8 +79,8 @@ export interface IncrementOptions {
  * The run that is next in a chain: a new one, incremental to the newest finished run; or the newest, where that is not
  * finished yet. The run's folder is ready for its workflow, unless another workflow holds it. Asking again gives the same.
  *
- * @throws Failure `Model.NoAlias`, `Model.NoVersion`; `Schedule.OtherSource` where the newest run has a source that is not asked for;
- *   `Run.NotFound`, `Run.Unfinished` where what the first run is to go on from is no finished run
+ * @throws Failure `Model.NoAlias`, `Model.NoVersion`; `Schedule.OtherSource` where the newest run has a source that is not
+ *   asked for; `Run.NotFound`, `Run.Unfinished` where what the first run is to go on from is no finished run
  */
 export async function nextIncrement(chain: ObjectStore, options: IncrementOptions): Promise<Increment> {
   const { openStore, by, execution, takeOver } = options;
