@@ -65,8 +65,8 @@ export const artifactsOf = async (place: Workplace, kind: string, store = 'store
   );
 
 /** The version that an alias names; undefined where there is none. */
-export async function productionIn(place: Workplace): Promise<string | undefined> {
-  const file = place.path('store', 'models', 'scenes', 'aliases', 'production.json');
+export async function productionIn(place: Workplace, store = 'store'): Promise<string | undefined> {
+  const file = place.path(store, 'models', 'scenes', 'aliases', 'production.json');
   const text = await readFile(file, 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as { model: string }).model;
 }

@@ -159,7 +159,7 @@ export interface RetrainServing {
 export async function withRetraining<Result>(
   { client, native, bundle }: RetrainServing,
   store: MemoryStore,
-  during: (start: () => Promise<WorkflowHandle<typeof retrain>>) => Promise<Result>,
+  during: (start: (workflowId?: string) => Promise<WorkflowHandle<typeof retrain>>) => Promise<Result>,
 ): Promise<Result> {
   const common = { connection: native, maxHeartbeatThrottleInterval: '200 milliseconds' } as const;
   const workers = [
@@ -173,10 +173,10 @@ export async function withRetraining<Result>(
   ];
   const running = Promise.all(workers.map((worker) => worker.run()));
   const handles: WorkflowHandle<typeof retrain>[] = [];
-  const start = async (): Promise<WorkflowHandle<typeof retrain>> => {
+  const start = async (workflowId = `retrain-${randomUUID()}`): Promise<WorkflowHandle<typeof retrain>> => {
     const handle = await client.workflow.start<typeof retrain>('retrain', {
       taskQueue: QUEUES.orchestrate,
-      workflowId: `retrain-${randomUUID()}`,
+      workflowId,
       args: [{ output: 'file:///store/runs/one', controls: CONTROLS }],
     });
     handles.push(handle);
