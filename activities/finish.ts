@@ -113,6 +113,8 @@ export async function finishRun(
       sizeBytes: plan.sizeBytes,
       excluded: plan.excluded,
       markers: plan.markers,
+      duplicates: plan.duplicates,
+      archived: plan.archived,
       deleted: plan.since?.deleted.keys ?? 0,
     },
     fingerprints,

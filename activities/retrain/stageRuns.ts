@@ -6,7 +6,7 @@ import { answersUri, artifactsUri } from '../../data/retrain/artifacts.ts';
 import { TAG_CATEGORIES } from '../../data/retrain/retrainLayout.ts';
 import { claimRun, type RunInputs } from '../../data/run/claim.ts';
 import { GRAPH, SUCCESS } from '../../data/run/layout.ts';
-import { readRunRecord, runIdOf, type RunRecord } from '../../data/run/record.ts';
+import { oneSource, readRunRecord, runIdOf, type RunRecord } from '../../data/run/record.ts';
 import { joinUri } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { snapshotFolder } from '../../data/training/trainLayout.ts';
@@ -106,7 +106,7 @@ export async function beginTagging(pipeline: Pipeline, model: string): Promise<S
     {
       kind: 'tag',
       spec: {
-        source,
+        ...oneSource(source),
         include: [],
         exclude: [],
         since: null,

@@ -11,6 +11,7 @@ import { graphHash, parseGraph } from '../../data/graphFile.ts';
 import { aliasKey } from '../../data/models/modelPlaces.ts';
 import type { PipelineInputs } from '../../data/retrain/pipeline.ts';
 import type { RetrainSpec } from '../../data/retrain/retrainSpec.ts';
+import { oneSource } from '../../data/run/record.ts';
 import { canonicalUri, joinUri } from '../../data/store/open.ts';
 import { refuseNested } from '../commands/tag.ts';
 import { modelUri } from '../models.ts';
@@ -200,7 +201,7 @@ function tagOf(
   if (section.tagSource === undefined || categories === undefined) return null;
   const source = canonicalUri(here(section.tagSource));
   const out = section.tagOut === undefined ? joinUri(store, 'tags') : canonicalUri(here(section.tagOut));
-  refuseNested(source, out);
+  refuseNested(oneSource(source).sources, out);
   return {
     source,
     vocabulary: vocabularyHash([...categories]),
