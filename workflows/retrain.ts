@@ -110,25 +110,26 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
   ): Promise<StageRun> => {
     const startedMs = await enter(stage);
     const run = await begin();
-    if (!run.finished)
-      await runStage({
-        run,
-        workflow: WORKFLOWS[stage],
-        input: { output: run.uri, controls: controlsOfRun },
-        attach(handle) {
-          child = handle;
-          progress.child = handle ? { id: run.id, uri: run.uri, kind: KINDS[stage] } : null;
-        },
-        waitForOther: (isWaiting) =>
-          void Object.assign(progress, {
-            isWaiting,
-            child: isWaiting ? { id: run.id, uri: run.uri, kind: KINDS[stage] } : null,
-          }),
-        isFinished: () => store.isFinished({ output: run.uri }),
-      });
+    const state = run.finished
+      ? 'reused'
+      : await runStage({
+          run,
+          workflow: WORKFLOWS[stage],
+          input: { output: run.uri, controls: controlsOfRun },
+          attach(handle) {
+            child = handle;
+            progress.child = handle ? { id: run.id, uri: run.uri, kind: KINDS[stage] } : null;
+          },
+          waitForOther: (isWaiting) =>
+            void Object.assign(progress, {
+              isWaiting,
+              child: isWaiting ? { id: run.id, uri: run.uri, kind: KINDS[stage] } : null,
+            }),
+          isFinished: () => store.isFinished({ output: run.uri }),
+        });
     Object.assign(progress, { isWaiting: false, child: null });
-    const state = run.finished ? 'reused' : 'done';
-    const seconds = run.finished ? 0 : (Date.now() - startedMs) / 1000;
+    // What another run has made in the meantime says nothing of how long it takes.
+    const seconds = state === 'reused' ? 0 : (Date.now() - startedMs) / 1000;
     await note({ stage, state, artifact: run.uri, seconds, ...(await store.describeStage(run)) });
     return run;
   };

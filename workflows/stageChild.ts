@@ -30,8 +30,9 @@ export interface StageChildOptions<Input> {
 /**
  * Has the run that makes a stage's artifact done. A run's id is that of its folder, so two pipelines that need the same
  * artifact at the same time make it once: the second waits for the first one's run, and takes over where that fails.
+ * Returns whether it was made here.
  */
-export async function runStage<Input>(options: StageChildOptions<Input>): Promise<void> {
+export async function runStage<Input>(options: StageChildOptions<Input>): Promise<'done' | 'reused'> {
   const { run, workflow, input, attach, waitForOther, isFinished } = options;
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
     let child: ChildWorkflowHandle<Workflow>;
@@ -47,14 +48,14 @@ export async function runStage<Input>(options: StageChildOptions<Input>): Promis
       if (isCancellation(error) || !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       waitForOther(true);
       await sleep(lookMs);
-      if (await isFinished()) return;
+      if (await isFinished()) return 'reused';
       continue;
     }
     waitForOther(false);
     attach(child);
     try {
       await child.result();
-      return;
+      return 'done';
     } finally {
       attach(undefined);
     }
