@@ -4,7 +4,7 @@ import { sourceAccess, type TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { OpenStore } from './openStore.ts';
-import type { CorpusActivities } from '../workflows/types.ts';
+import type { CorpusActivities } from '../workflows/tag/tagTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { checkShards, finishRun } from './finish.ts';
 import { earlierListing } from './plan/earlierListing.ts';

@@ -6,7 +6,7 @@ import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { openModelFolder } from '../model/modelFolder.ts';
-import type { TagActivities } from '../workflows/types.ts';
+import type { TagActivities } from '../workflows/tag/tagTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabulary } from './prepare.ts';
 import { modelChanged, openRun, type OpenRun, type TagDependencies } from './tag/openRun.ts';

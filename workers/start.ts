@@ -25,11 +25,11 @@ import type { TemporalEnvironment } from '../infra/temporalConnection.ts';
 import { QUEUES, type Queue } from '../workflows/queues.ts';
 import { openDevice, type Device } from './device.ts';
 import { FailureInterceptor } from './failures.ts';
-import type { GraphPlanActivities } from '../workflows/graphTypes.ts';
-import type { FeaturesActivities } from '../workflows/featuresTypes.ts';
-import type { EvaluateActivities } from '../workflows/evaluateTypes.ts';
-import type { TrainActivities } from '../workflows/trainTypes.ts';
-import type { TagActivities } from '../workflows/types.ts';
+import type { GraphPlanActivities } from '../workflows/graph/graphTypes.ts';
+import type { FeaturesActivities } from '../workflows/train/featuresTypes.ts';
+import type { EvaluateActivities } from '../workflows/evaluate/evaluateTypes.ts';
+import type { TrainActivities } from '../workflows/train/trainTypes.ts';
+import type { TagActivities } from '../workflows/tag/tagTypes.ts';
 import { workflowBundle } from './workflowBundle.ts';
 
 /** How long activities get on shutdown to spool what they have. */

@@ -11,7 +11,7 @@ import { MANIFEST } from '../../data/run/layout.ts';
 import { requireRun } from '../../data/run/requireRun.ts';
 import { putJsonOnce, readJson, readJsonIfThere } from '../../data/store/json.ts';
 import { judge } from '../../model/evaluation/gate.ts';
-import type { Verdict } from '../../workflows/retrainTypes.ts';
+import type { Verdict } from '../../workflows/retrain/retrainTypes.ts';
 import { contentOf, putPublished } from './freezeData.ts';
 import type { Pipeline } from './openPipeline.ts';
 

@@ -5,7 +5,7 @@ import { objectState } from '../../data/retrain/objectState.ts';
 import { putJsonOnce, readJsonIfThere } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { snapshotFolder, SNAPSHOTS } from '../../data/training/trainLayout.ts';
-import type { FrozenData } from '../../workflows/retrainTypes.ts';
+import type { FrozenData } from '../../workflows/retrain/retrainTypes.ts';
 import { pipelineCategories, startState, type Pipeline } from './openPipeline.ts';
 import { refuseTestedTwice } from './testedApart.ts';
 

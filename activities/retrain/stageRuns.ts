@@ -10,7 +10,7 @@ import { oneSource, readRunRecord, runIdOf, type RunRecord } from '../../data/ru
 import { joinUri } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { snapshotFolder } from '../../data/training/trainLayout.ts';
-import type { StageRun } from '../../workflows/retrainTypes.ts';
+import type { StageRun } from '../../workflows/retrain/retrainTypes.ts';
 import { contentOf } from './freezeData.ts';
 import { pipelineCategories, productionOf, type Pipeline } from './openPipeline.ts';
 import { evaluationArtifact, graphArtifact, trainingArtifact } from './stageArtifacts.ts';

@@ -14,7 +14,7 @@ import { readManifest } from '../../data/dataset/manifest.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Snapshots } from '../../data/dataset/snapshot.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
-import type { Survey, SurveyedStage, SurveyInput } from '../../workflows/retrainTypes.ts';
+import type { Survey, SurveyedStage, SurveyInput } from '../../workflows/retrain/retrainTypes.ts';
 import { finishGraph } from '../graph/finishGraph.ts';
 import { planGraph } from '../graph/planGraph.ts';
 import type { Inference } from '../tag/dependencies.ts';

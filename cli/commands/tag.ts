@@ -19,7 +19,7 @@ import { modelUri, prefetchModel } from '../models.ts';
 import { CONTROL_SETTINGS, sectionOf, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 import { runOfFolder } from '../run/runReference.ts';
 import { tagSummary } from '../run/tag/outcome.ts';
-import type { TagCorpusResult } from '../../workflows/types.ts';
+import type { TagCorpusResult } from '../../workflows/tag/tagTypes.ts';
 
 export interface TagFlags extends SourceFlags {
   categories: string;

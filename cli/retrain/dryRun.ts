@@ -7,7 +7,7 @@ import { writePipeline } from '../../data/retrain/pipeline.ts';
 import type { Stage } from '../../data/retrain/stages.ts';
 import { openStore } from '../../data/store/open.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import type { Survey, SurveyedStage } from '../../workflows/retrainTypes.ts';
+import type { Survey, SurveyedStage } from '../../workflows/retrain/retrainTypes.ts';
 import { EXIT } from '../exit.ts';
 import { rootFailure } from '../run/follow.ts';
 import { unpolledQueues } from '../run/pending.ts';

@@ -3,7 +3,7 @@ import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import { probeConditionalPuts } from '../../data/store/probe.ts';
-import type { TagIncrementInput } from '../../workflows/incrementTypes.ts';
+import type { TagIncrementInput } from '../../workflows/tag/incrementTypes.ts';
 import { refuseNested, refuseUnreadable, tagSpecOf, type TagFlags } from '../commands/tag.ts';
 import { readInputs } from '../inputs.ts';
 import { unpinnedModelUri } from '../models.ts';

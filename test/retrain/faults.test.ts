@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../infra/ports.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
-import type { RetrainResult } from '../../workflows/retrainTypes.ts';
+import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess } from '../support/cli.ts';
 import { copyScenes, DEMO, scenes, writeManifest } from '../support/demoTraining.ts';
 import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';

@@ -13,7 +13,7 @@ import {
   writePipelineFiles,
 } from '../support/retrainPlace.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
-import type { RetrainResult } from '../../workflows/retrainTypes.ts';
+import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 
 let place: Workplace;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
-import type { RetrainResult } from '../../workflows/retrainTypes.ts';
+import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 import { jsonOf, runCli, startCli, until } from '../support/cli.ts';
 import { artifactsOf, growData, productionIn, runsIn, writePipelineFiles } from '../support/retrainPlace.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';

@@ -11,9 +11,9 @@ import {
 } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
 import type { Stage } from '../../data/retrain/stages.ts';
-import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/featuresTypes.ts';
+import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/train/featuresTypes.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import type { retrain } from '../../workflows/retrain.ts';
+import type { retrain } from '../../workflows/retrain/retrain.ts';
 import type {
   PersonsDecision,
   RetrainControls,
@@ -22,7 +22,7 @@ import type {
   StageEnd,
   StageRun,
   Verdict,
-} from '../../workflows/retrainTypes.ts';
+} from '../../workflows/retrain/retrainTypes.ts';
 import type { StageWork } from './retrainWorkflows.ts';
 
 export const CONTROLS: RetrainControls = {

@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { retrainOnSchedule } from '../../workflows/retrain.ts';
+import type { retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
 import { rootFailure } from '../../cli/run/follow.ts';
 import {
   decisionSignal,

@@ -6,8 +6,8 @@ import {
 import type { Command } from 'commander';
 import { withSettings } from '../../options.ts';
 import { rootFailure } from '../../run/follow.ts';
-import type { TagIncrementResult } from '../../../workflows/incrementTypes.ts';
-import type { ScheduledRetrainResult } from '../../../workflows/retrainTypes.ts';
+import type { TagIncrementResult } from '../../../workflows/tag/incrementTypes.ts';
+import type { ScheduledRetrainResult } from '../../../workflows/retrain/retrainTypes.ts';
 import type { Session } from '../../run/session.ts';
 import { whatOf } from '../../schedule/action.ts';
 import { askingOf } from '../../schedule/failure.ts';

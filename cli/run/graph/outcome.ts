@@ -1,4 +1,4 @@
-import type { GraphResult } from '../../../workflows/graphTypes.ts';
+import type { GraphResult } from '../../../workflows/graph/graphTypes.ts';
 import { GRAPH_FILE } from '../../../data/graph/graphLayout.ts';
 import { joinUri } from '../../../data/store/open.ts';
 import { EXIT } from '../../exit.ts';

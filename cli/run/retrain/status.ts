@@ -2,7 +2,7 @@ import { requireRun } from '../../../data/run/requireRun.ts';
 import { readDecision, readStageReceipts, type Decision } from '../../../data/retrain/stageReceipt.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { WAITS_FOR_APPROVAL } from '../../../workflows/signals.ts';
-import type { StageEnd } from '../../../workflows/retrainTypes.ts';
+import type { StageEnd } from '../../../workflows/retrain/retrainTypes.ts';
 import type { RetrainRunProgress } from './progress.ts';
 import { stageLine } from './texts.ts';
 

@@ -1,5 +1,5 @@
 import { WAITS_FOR_APPROVAL } from '../../../workflows/signals.ts';
-import type { RetrainInput, RetrainResult } from '../../../workflows/retrainTypes.ts';
+import type { RetrainInput, RetrainResult } from '../../../workflows/retrain/retrainTypes.ts';
 import { retrainControls } from '../../retrain/controls.ts';
 import { TAG_VIEW } from '../tag/view.ts';
 import type { RunView } from '../runView.ts';

@@ -1,4 +1,4 @@
-import type { TrainProgress, Validation } from '../../../workflows/trainTypes.ts';
+import type { TrainProgress, Validation } from '../../../workflows/train/trainTypes.ts';
 
 export const lossText = (loss: number): string => loss.toFixed(4);
 

@@ -1,6 +1,6 @@
 /** What passes between commands, workflows and activities: URIs, numbers and counts, nothing bigger. */
-import type { GraphControls } from '../data/graph/graphControls.ts';
-import type { Counts } from '../data/run/counts.ts';
+import type { GraphControls } from '../../data/graph/graphControls.ts';
+import type { Counts } from '../../data/run/counts.ts';
 
 /** A tag run, by its folder: everything else about it is in there. */
 export interface TagRun {

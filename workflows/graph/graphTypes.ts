@@ -1,7 +1,7 @@
 /** What passes between commands, `buildGraph` and its activities. */
-import type { GraphControls } from '../data/graph/graphControls.ts';
-import type { TokenPrices, Tokens } from '../data/graph/tokens.ts';
-import type { StageRun } from './retrainTypes.ts';
+import type { GraphControls } from '../../data/graph/graphControls.ts';
+import type { TokenPrices, Tokens } from '../../data/graph/tokens.ts';
+import type { StageRun } from '../retrain/retrainTypes.ts';
 
 /** The run of a category graph, by its folder: everything else about it is in there. */
 export interface GraphRun {

@@ -9,10 +9,10 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { IncrementActivities, TagIncrementInput, TagIncrementResult } from './incrementTypes.ts';
-import { accounting, listing } from './profiles.ts';
-import { atWorkSignal } from './signals.ts';
+import { accounting, listing } from '../profiles.ts';
+import { atWorkSignal } from '../signals.ts';
 import { tagCorpus } from './tagCorpus.ts';
-import type { CorpusActivities } from './types.ts';
+import type { CorpusActivities } from './tagTypes.ts';
 
 /**
  * Adds a run to a chain (docs/schedules.md): what is new or changed since the newest finished run is tagged. A run that

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { settingsOf, withSettings } from '../options.ts';
-import { findRun, runAtWork } from '../run/runReference.ts';
-import { openSession } from '../run/session.ts';
-import { VIEWS } from '../run/views.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { findRun, runAtWork } from '../../run/runReference.ts';
+import { openSession } from '../../run/session.ts';
+import { VIEWS } from '../../run/views.ts';
 
 export function cancelCommand(program: Command, finish: (code: number) => void): void {
   const command = program

@@ -1,15 +1,15 @@
 import { userInfo } from 'node:os';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { Failure } from '../../data/failure.ts';
-import { putDecision, readStageReceipts } from '../../data/retrain/stageReceipt.ts';
-import { otherKind, requireRun } from '../../data/run/requireRun.ts';
-import { SUCCESS } from '../../data/run/layout.ts';
-import { openStore } from '../../data/store/open.ts';
-import { decisionSignal } from '../../workflows/signals.ts';
-import { settingsOf, withSettings } from '../options.ts';
-import { findRun } from '../run/runReference.ts';
-import { openSession } from '../run/session.ts';
+import { Failure } from '../../../data/failure.ts';
+import { putDecision, readStageReceipts } from '../../../data/retrain/stageReceipt.ts';
+import { otherKind, requireRun } from '../../../data/run/requireRun.ts';
+import { SUCCESS } from '../../../data/run/layout.ts';
+import { openStore } from '../../../data/store/open.ts';
+import { decisionSignal } from '../../../workflows/signals.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { findRun } from '../../run/runReference.ts';
+import { openSession } from '../../run/session.ts';
 
 interface DecideFlags {
   by?: string;

@@ -10,10 +10,10 @@ import {
   type ChildWorkflowHandle,
   type Workflow,
 } from '@temporalio/workflow';
-import type { Stage } from '../data/retrain/stages.ts';
-import { extractAll } from './features.ts';
-import type { FeaturesActivities, FeaturesStoreActivities } from './featuresTypes.ts';
-import { accounting, inference, listing } from './profiles.ts';
+import type { Stage } from '../../data/retrain/stages.ts';
+import { extractAll } from '../train/features.ts';
+import type { FeaturesActivities, FeaturesStoreActivities } from '../train/featuresTypes.ts';
+import { accounting, inference, listing } from '../profiles.ts';
 import type {
   Outcome,
   PersonsDecision,
@@ -33,7 +33,7 @@ import {
   resumeSignal,
   retrainProgressQuery,
   WAITS_FOR_APPROVAL,
-} from './signals.ts';
+} from '../signals.ts';
 import { runStage } from './stageChild.ts';
 
 const HOUR_MS = 3_600_000;

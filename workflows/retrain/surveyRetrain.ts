@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import { inference } from './profiles.ts';
+import { inference } from '../profiles.ts';
 import type { RetrainSurveyActivities, Survey, SurveyInput } from './retrainTypes.ts';
 
 /** What a pipeline would do if it ran now, found out by those that would do it; nothing is made. */

@@ -6,9 +6,9 @@ import type {
   EvaluateResult,
   EvaluateStoreActivities,
 } from './evaluateTypes.ts';
-import { runLanes } from './lanes.ts';
-import { accounting, inference, listing } from './profiles.ts';
-import { evaluateProgressQuery, PAUSE_ASKED, pauseSignal, resumeSignal } from './signals.ts';
+import { runLanes } from '../lanes.ts';
+import { accounting, inference, listing } from '../profiles.ts';
+import { evaluateProgressQuery, PAUSE_ASKED, pauseSignal, resumeSignal } from '../signals.ts';
 
 /** Ranges of categories in work at once: each takes a core and holds a block of scores. */
 const STRIPES_AT_ONCE = 2;

@@ -1,6 +1,6 @@
 /** What passes between commands, `evaluateModel` and its activities. */
-import type { Interval } from '../data/evaluation/metricsFile.ts';
-import type { EvaluationSnapshot, Group, System } from '../data/evaluation/systems.ts';
+import type { Interval } from '../../data/evaluation/metricsFile.ts';
+import type { EvaluationSnapshot, Group, System } from '../../data/evaluation/systems.ts';
 
 /** An evaluation, by its folder: everything else about it is in there. */
 export interface EvaluateRun {

@@ -6,11 +6,11 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { addCounts, noCounts, type Counts } from '../data/run/counts.ts';
-import { runLanes } from './lanes.ts';
-import { accounting, inference } from './profiles.ts';
-import { pauseShardsSignal, shardsDoneSignal } from './signals.ts';
-import type { CorpusActivities, TagActivities, TagShardsInput } from './types.ts';
+import { addCounts, noCounts, type Counts } from '../../data/run/counts.ts';
+import { runLanes } from '../lanes.ts';
+import { accounting, inference } from '../profiles.ts';
+import { pauseShardsSignal, shardsDoneSignal } from '../signals.ts';
+import type { CorpusActivities, TagActivities, TagShardsInput } from './tagTypes.ts';
 
 /** At most one report to the parent in this time, so that its history does not grow with the number of shards. */
 const REPORT_INTERVAL_MS = 5_000;

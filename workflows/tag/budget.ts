@@ -1,4 +1,4 @@
-import { failedOf, type Counts } from '../data/run/counts.ts';
+import { failedOf, type Counts } from '../../data/run/counts.ts';
 
 /** Why a run should pause; null where its failures are within the budget, or too few images are done to tell. */
 export function budgetExceeded(counts: Counts, maxFailureRate: number): string | null {

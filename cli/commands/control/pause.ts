@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { RunKind } from '../../data/run/record.ts';
-import { pauseSignal } from '../../workflows/signals.ts';
-import { settingsOf, withSettings } from '../options.ts';
-import { findRun, runAtWork } from '../run/runReference.ts';
-import { openSession } from '../run/session.ts';
+import type { RunKind } from '../../../data/run/record.ts';
+import { pauseSignal } from '../../../workflows/signals.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { findRun, runAtWork } from '../../run/runReference.ts';
+import { openSession } from '../../run/session.ts';
 
 /** Where runs pause that are no trainings. */
 const WHERE: Partial<Record<RunKind, string>> = {

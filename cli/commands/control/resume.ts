@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { Failure } from '../../data/failure.ts';
-import { SUCCESS } from '../../data/run/layout.ts';
-import { requireRun } from '../../data/run/requireRun.ts';
-import { openStore } from '../../data/store/open.ts';
-import { resumeSignal } from '../../workflows/signals.ts';
-import { launch } from '../run/launch.ts';
+import { Failure } from '../../../data/failure.ts';
+import { SUCCESS } from '../../../data/run/layout.ts';
+import { requireRun } from '../../../data/run/requireRun.ts';
+import { openStore } from '../../../data/store/open.ts';
+import { resumeSignal } from '../../../workflows/signals.ts';
+import { launch } from '../../run/launch.ts';
 import {
   CONTROL_SETTINGS,
   LLM_CONTROL_SETTINGS,
@@ -12,9 +12,9 @@ import {
   settingsOf,
   WORKER_SETTINGS,
   withSettings,
-} from '../options.ts';
-import { findRun, type RunReference } from '../run/runReference.ts';
-import type { Session } from '../run/session.ts';
+} from '../../options.ts';
+import { findRun, type RunReference } from '../../run/runReference.ts';
+import type { Session } from '../../run/session.ts';
 
 export function resumeCommand(program: Command, finish: (code: number) => void): void {
   const command = program

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import { SUCCESS } from '../../data/run/layout.ts';
-import { requireRun } from '../../data/run/requireRun.ts';
-import { openStore } from '../../data/store/open.ts';
-import { settingsOf, withSettings } from '../options.ts';
-import { unpolledQueues } from '../run/pending.ts';
-import { etaText, rateText } from '../run/progressDisplay.ts';
-import { findRun, type RunReference } from '../run/runReference.ts';
-import { openSession, type Session } from '../run/session.ts';
-import { VIEWS } from '../run/views.ts';
+import { SUCCESS } from '../../../data/run/layout.ts';
+import { requireRun } from '../../../data/run/requireRun.ts';
+import { openStore } from '../../../data/store/open.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { unpolledQueues } from '../../run/pending.ts';
+import { etaText, rateText } from '../../run/progressDisplay.ts';
+import { findRun, type RunReference } from '../../run/runReference.ts';
+import { openSession, type Session } from '../../run/session.ts';
+import { VIEWS } from '../../run/views.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 

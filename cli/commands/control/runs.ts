@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { settingsOf, withSettings } from '../options.ts';
-import { openSession } from '../run/session.ts';
-import { VIEWS } from '../run/views.ts';
+import { settingsOf, withSettings } from '../../options.ts';
+import { openSession } from '../../run/session.ts';
+import { VIEWS } from '../../run/views.ts';
 
 /** Workflows that are runs: not the children that do a part of one. */
 const RUNS = [...new Set(Object.values(VIEWS).map(({ workflow }) => `WorkflowType = '${workflow}'`))].join(

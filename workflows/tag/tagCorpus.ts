@@ -7,12 +7,12 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { GraphControls } from '../data/graph/graphControls.ts';
-import { addCounts, noCounts } from '../data/run/counts.ts';
+import type { GraphControls } from '../../data/graph/graphControls.ts';
+import { addCounts, noCounts } from '../../data/run/counts.ts';
 import { budgetExceeded } from './budget.ts';
-import type { GraphPlanActivities } from './graphTypes.ts';
-import { runLanes } from './lanes.ts';
-import { accounting, inference, listing } from './profiles.ts';
+import type { GraphPlanActivities } from '../graph/graphTypes.ts';
+import { runLanes } from '../lanes.ts';
+import { accounting, inference, listing } from '../profiles.ts';
 import {
   PAUSE_ASKED,
   pauseShardsSignal,
@@ -20,8 +20,8 @@ import {
   progressQuery,
   resumeSignal,
   shardsDoneSignal,
-} from './signals.ts';
-import { runStage } from './stageChild.ts';
+} from '../signals.ts';
+import { runStage } from '../retrain/stageChild.ts';
 import { tagShards } from './tagShards.ts';
 import type {
   CorpusActivities,
@@ -29,7 +29,7 @@ import type {
   TagCorpusInput,
   TagCorpusResult,
   TagProgress,
-} from './types.ts';
+} from './tagTypes.ts';
 
 /** Shards of one child workflow: keeps every history far below Temporal's limit on events. */
 const SHARDS_PER_CHILD = 1000;

@@ -1,4 +1,4 @@
-import { runLanes } from './lanes.ts';
+import { runLanes } from '../lanes.ts';
 import type {
   FeaturesActivities,
   FeaturesPiece,

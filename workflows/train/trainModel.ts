@@ -10,9 +10,9 @@ import {
 } from '@temporalio/workflow';
 import { extractAll } from './features.ts';
 import type { FeaturesActivities, FeaturesPiece, FeaturesStoreActivities } from './featuresTypes.ts';
-import { runLanes } from './lanes.ts';
-import { accounting, inference, listing } from './profiles.ts';
-import { PAUSE_ASKED, pauseSignal, resumeSignal, trainProgressQuery } from './signals.ts';
+import { runLanes } from '../lanes.ts';
+import { accounting, inference, listing } from '../profiles.ts';
+import { PAUSE_ASKED, pauseSignal, resumeSignal, trainProgressQuery } from '../signals.ts';
 import { bestOf, chosenRound, isExhausted, isValidationDue, stepsUntil } from './trainDecisions.ts';
 import { noPace, paceOf } from './trainPace.ts';
 import type {

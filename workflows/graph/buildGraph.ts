@@ -7,7 +7,7 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import { costOf, type Tokens } from '../data/graph/tokens.ts';
+import { costOf, type Tokens } from '../../data/graph/tokens.ts';
 import type {
   BuildGraphInput,
   GraphLlmActivities,
@@ -16,9 +16,9 @@ import type {
   GraphResult,
   GraphStoreActivities,
 } from './graphTypes.ts';
-import { runLanes } from './lanes.ts';
-import { accounting, asking, inference } from './profiles.ts';
-import { graphProgressQuery, PAUSE_ASKED, pauseSignal, resumeSignal } from './signals.ts';
+import { runLanes } from '../lanes.ts';
+import { accounting, asking, inference } from '../profiles.ts';
+import { graphProgressQuery, PAUSE_ASKED, pauseSignal, resumeSignal } from '../signals.ts';
 
 /** A question is asked a second time where its first answer cannot be read. */
 const REQUESTS_PER_CALL = 2;

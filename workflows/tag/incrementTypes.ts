@@ -1,5 +1,5 @@
 /** What passes between schedules, `tagIncrement` and its activities. */
-import type { RunControls } from './types.ts';
+import type { RunControls } from './tagTypes.ts';
 
 /** A chain of tag runs, by its folder, and the request that is frozen in there. */
 export interface TagIncrementInput {

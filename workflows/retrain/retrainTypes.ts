@@ -1,8 +1,8 @@
 /** What passes between commands, `retrain` and its activities. */
-import type { GraphControls } from '../data/graph/graphControls.ts';
-import type { Stage } from '../data/retrain/stages.ts';
-import type { FeaturesPiece, FeaturesSettings } from './featuresTypes.ts';
-import type { RunControls } from './types.ts';
+import type { GraphControls } from '../../data/graph/graphControls.ts';
+import type { Stage } from '../../data/retrain/stages.ts';
+import type { FeaturesPiece, FeaturesSettings } from '../train/featuresTypes.ts';
+import type { RunControls } from '../tag/tagTypes.ts';
 
 /** A retraining, by the folder of its run: everything else about it is in there. */
 export interface RetrainRun {
