@@ -13,6 +13,7 @@ import type { Client } from '@temporalio/client';
 import type { Stage } from '../../data/retrain/stages.ts';
 import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/train/featuresTypes.ts';
 import { QUEUES } from '../../workflows/queues.ts';
+import { resumeSignal } from '../../workflows/signals.ts';
 import type { retrain } from '../../workflows/retrain/retrain.ts';
 import type {
   PersonsDecision,
@@ -174,10 +175,13 @@ export async function withRetraining<Result>(
   const running = Promise.all(workers.map((worker) => worker.run()));
   const handles: WorkflowHandle<typeof retrain>[] = [];
   const start = async (workflowId = `retrain-${randomUUID()}`): Promise<WorkflowHandle<typeof retrain>> => {
-    const handle = await client.workflow.start<typeof retrain>('retrain', {
+    // As `resume` does: with a signal that is there before the workflow is.
+    const handle = await client.workflow.signalWithStart<typeof retrain, [object]>('retrain', {
       taskQueue: QUEUES.orchestrate,
       workflowId,
       args: [{ output: 'file:///store/runs/one', controls: CONTROLS }],
+      signal: resumeSignal,
+      signalArgs: [{}],
     });
     handles.push(handle);
     return handle;

@@ -65,6 +65,11 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
   let child: ChildWorkflowHandle<Workflow> | undefined;
   /** Grows when there may be a decision about the candidate. */
   let lookAgain = 0;
+  /** One that has just ended needs no telling. */
+  const tellChild = async (tell: (id: string) => Promise<void>): Promise<void> => {
+    if (child) await tell(child.workflowId).catch(() => undefined);
+  };
+  // A signal that came with the start is handled here and now.
   setHandler(retrainProgressQuery, () => progress);
   setHandler(pauseSignal, async () => {
     if (progress.paused !== null) return;
@@ -82,11 +87,6 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
     progress.paused = null;
     lookAgain++;
   });
-
-  /** One that has just ended needs no telling. */
-  const tellChild = async (tell: (id: string) => Promise<void>): Promise<void> => {
-    if (child) await tell(child.workflowId).catch(() => undefined);
-  };
 
   const enter = async (stage: Stage): Promise<number> => {
     if (progress.pausing) {
