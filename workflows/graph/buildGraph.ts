@@ -77,10 +77,10 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
     requestMs: (60_000 * lanes) / (controls.requestsPerMinute ?? Infinity),
     tokenMs: (60_000 * lanes) / (controls.tokensPerMinute ?? Infinity),
   };
-  const requestUsd = costOf(mostTokens, prices);
+  const requestUsd = toNanoUsd(costOf(mostTokens, prices));
   let [inHand, reservedUsd] = [0, 0];
   const leftUsd = (): number =>
-    maxCostUsd === null ? Infinity : maxCostUsd - costOf(progress.spent, prices) - reservedUsd;
+    maxCostUsd === null ? Infinity : toNanoUsd(maxCostUsd - costOf(progress.spent, prices) - reservedUsd);
 
   /** The next questions that may be asked now; undefined where none are left. */
   const take = async (): Promise<{ from: number; to: number } | undefined> => {
@@ -129,6 +129,9 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
   progress.stage = 'done';
   return result;
 }
+
+/** Sums of dollars without the noise of their last bits: what is left must not be short of a request by that. */
+const toNanoUsd = (usd: number): number => Math.round(usd * 1e9) / 1e9;
 
 const batches = (from: number, to: number, size: number): { from: number; to: number }[] =>
   Array.from({ length: Math.ceil((to - from) / size) }, (_, i) => ({

@@ -106,7 +106,7 @@ export function createFeaturesStoreActivities({
   return {
     indexFeatures: ({ artifacts, hash }) =>
       withHeartbeat<number, undefined>(async ({ report }) => {
-        await indexFeatures(openStore(artifacts), hash, report);
+        await indexFeatures(openStore(artifacts), openStore, hash, report);
         return undefined;
       }),
   };
