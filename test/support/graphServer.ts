@@ -80,7 +80,7 @@ export class MemoryGraph {
 }
 
 export const graphControls = (change: Partial<GraphControls> = {}): GraphControls => ({
-  ...{ heartbeatTimeoutS: 5, concurrency: 2, batch: 2, requestsPerMinute: null, tokensPerMinute: null },
+  ...{ heartbeatTimeoutS: 60, concurrency: 2, batch: 2, requestsPerMinute: null, tokensPerMinute: null },
   ...{ maxCostUsd: null, prices: { input: 0, output: 0 } },
   ...change,
 });

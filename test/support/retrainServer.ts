@@ -29,9 +29,9 @@ import type { StageWork } from './retrainWorkflows.ts';
 export const CONTROLS: RetrainControls = {
   concurrency: 1,
   maxFailureRate: 0.05,
-  heartbeatTimeoutS: 5,
+  heartbeatTimeoutS: 60,
   graph: {
-    heartbeatTimeoutS: 5,
+    heartbeatTimeoutS: 60,
     concurrency: 1,
     batch: 1,
     requestsPerMinute: null,

@@ -17,7 +17,6 @@ const standIn =
     setHandler(resumeSignal, () => void (paused = false));
     const { stageWork } = proxyActivities<StageWork>({
       startToCloseTimeout: '1 minute',
-      heartbeatTimeout: '5 seconds',
       retry: { maximumAttempts: 1 },
     });
     await stageWork({ kind, output });
