@@ -94,8 +94,9 @@ it.skipIf(!moto)(
     try {
       const through = { ...env, AWS_ENDPOINT_URL_S3: skewed.endpoint };
       let refused = 0;
+      skewed.clock = () => new Date(Date.now() + 2 * 3_600_000);
       skewed.fault = (_, head) => {
-        const serverMs = Date.now() + 2 * 3_600_000;
+        const serverMs = skewed.clock!().getTime();
         const [, year, month, day, hour, minute, second] =
           /x-amz-date: (\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/i.exec(head) ?? [];
         const signedMs = Date.parse(`${year!}-${month!}-${day!}T${hour!}:${minute!}:${second!}Z`);

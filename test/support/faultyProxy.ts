@@ -15,6 +15,8 @@ export interface FaultyProxy {
   endpoint: string;
   /** Decides about each request by its first line, as `PUT /bucket/key HTTP/1.1`, and by its head. */
   fault: (requestLine: string, head: string) => Fault;
+  /** The clock that the server's own answers tell, where it is another's than this machine's. */
+  clock?: () => Date;
   /** First lines of the requests so far. */
   requests: string[];
   stop: () => Promise<void>;
@@ -54,7 +56,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     upstream.on('data', (data) => {
       if (fault === 'loseAnswer') client.resetAndDestroy();
       else if (fault === 'breakBody') client.write(data.subarray(0, 2000), () => client.resetAndDestroy());
-      else client.write(data);
+      else client.write(proxy.clock === undefined ? data : toldBy(proxy.clock(), data));
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -65,6 +67,13 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     await closed;
   };
   return proxy;
+}
+
+/** What came from the server, with another date where it is the head of an answer. */
+function toldBy(date: Date, data: Buffer): Buffer {
+  const text = data.toString('latin1');
+  if (!text.startsWith('HTTP/1.1 ')) return data;
+  return Buffer.from(text.replace(/^Date: .*$/im, `Date: ${date.toUTCString()}`), 'latin1');
 }
 
 function answerOf({ status, headers = {}, body = '' }: Exclude<Fault, string>): string {
