@@ -29,6 +29,7 @@ const USAGE_DOMAINS = [
   'Run.',
   'Schedule.',
   'Device.',
+  'World.',
 ];
 
 /** The exit code for something that a command threw. */
