@@ -1,10 +1,11 @@
 import pMap from 'p-map';
+import { SUCCESS } from '../run/layout.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { openIconSets, type IconSet } from './art/iconSet.ts';
+import { worldNotice } from './art/notice.ts';
 import { createSprites, type Sprites } from './art/sprites.ts';
 import { WORLD_CATEGORIES } from './recipe/categories.ts';
 import { worldGraph } from './recipe/graph.ts';
-import { worldNotice } from './art/notice.ts';
 import { makeScene } from './scene/scene.ts';
 import { manifestLine, parseTruth, truthLine } from './truthRow.ts';
 import { claimWorld, worldSpec, type WorldRequest, type WorldSpec } from './worldSpec.ts';
@@ -14,8 +15,6 @@ const PART_SCENES = 500;
 
 /** Scenes at work at a time: one is painted while others are encoded and written. */
 const CONCURRENCY = 16;
-
-const SUCCESS_KEY = '_SUCCESS';
 
 /** Where a folder of scenes holds what. */
 const KEYS = {
@@ -49,7 +48,7 @@ export async function makeWorld(
   const sets = await openIconSets(asked.split);
   const spec = worldSpec(asked, sets);
   await claimWorld(store, spec);
-  if ((await store.head(SUCCESS_KEY)) !== undefined) return { scenes: spec.count, drawn: 0 };
+  if ((await store.head(SUCCESS)) !== undefined) return { scenes: spec.count, drawn: 0 };
 
   const sprites = createSprites();
   const lines: string[] = [];
@@ -72,7 +71,7 @@ export async function makeWorld(
   await store.put(KEYS.graph, json(worldGraph()), { contentType: 'application/json' });
   await store.put(KEYS.notice, worldNotice(sets), { contentType: 'text/plain' });
   await store.put(KEYS.manifest, lines.join(''));
-  await store.put(SUCCESS_KEY, '');
+  await store.put(SUCCESS, '');
   return { scenes: spec.count, drawn };
 }
 

@@ -35,7 +35,7 @@ export function worldSpec(asked: WorldRequest, sets: readonly IconSet[]): WorldS
     generator: GENERATOR,
     packages: Object.fromEntries([
       ...sets.map((set) => [`@iconify-json/${set.style.name}`, set.version] as const),
-      ['sharp', sharp.versions.sharp!],
+      ['sharp', sharp.versions.sharp],
     ]),
   };
 }

@@ -17,6 +17,9 @@ const Icons = z.object({
 
 const Info = z.object({ license: z.object({ title: z.string(), url: z.string() }) });
 
+/** Icons that show something else than other sets do under their name: a face, a desktop computer. */
+const MISLEADING = new Set(['fxemoji/sunglasses', 'noto-v1/laptop', 'noto-v1/laptop-computer']);
+
 /** An icon set of npm, as the world's objects need it. */
 export interface IconSet {
   style: Style;
@@ -45,15 +48,19 @@ async function openIconSet(style: Style, split: WorldSplit): Promise<IconSet> {
   const { license } = Info.parse(await read('info.json'));
   const { version } = z.object({ version: z.string() }).parse(await read('package.json'));
   const drawingOf = (name: string) => icons[aliases[name]?.parent ?? name];
+  const pictures = (names: readonly string[]): string[] => {
+    const found = names.filter((name) => drawingOf(name) && !MISLEADING.has(`${style.name}/${name}`));
+    // Two names may be one picture.
+    return [...new Map(found.map((name) => [drawingOf(name), name])).values()];
+  };
   return {
     style,
     version,
     license,
     iconsOf: new Map(
-      OBJECT_NAMES.map((object): [ObjectName, string[]] => [
-        object,
-        OBJECTS[object].icons.filter((name) => drawingOf(name) !== undefined),
-      ]).filter(([, names]) => names.length > 0),
+      OBJECT_NAMES.map((object): [ObjectName, string[]] => [object, pictures(OBJECTS[object].icons)]).filter(
+        ([, names]) => names.length > 0,
+      ),
     ),
     svg(icon) {
       const { body, width = size.width, height = size.height } = drawingOf(icon)!;

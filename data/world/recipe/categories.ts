@@ -20,10 +20,10 @@ export const WORLD_CATEGORIES: readonly WorldCategory[] = (
     ['synonym', SYNONYMS],
   ] as const
 ).flatMap(([kind, table]) =>
-  Object.entries<{ unseen?: true }>(table).map(([name, { unseen }]) => ({
+  Object.entries(table).map(([name, entry]: [string, object]) => ({
     name,
     kind,
-    split: unseen ? ('unseen' as const) : ('seen' as const),
+    split: 'unseen' in entry ? ('unseen' as const) : ('seen' as const),
   })),
 );
 

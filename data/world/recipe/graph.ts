@@ -63,6 +63,9 @@ export function worldGraph(): CategoryGraph & { categories: string[] } {
   }
   return {
     categories: WORLD_CATEGORIES.map(({ name }) => name),
-    edges: [...edges.values()].map((edge) => ({ ...edge, strength: Math.round(edge.strength * 1000) / 1000 })),
+    edges: [...edges.values()].map((edge) => ({
+      ...edge,
+      strength: Math.round(edge.strength * 1000) / 1000,
+    })),
   };
 }

@@ -38,42 +38,43 @@ export const HYPERNYMS = {
 
 export type HypernymName = keyof typeof HYPERNYMS;
 
-/** A place or time, as the background shows it. */
+/** A place or time, as the background hints at it. */
 interface Context {
-  /** What the background is drawn like. Contexts share it, so that none can be read off its colours. */
-  look: Look;
+  /** What colours the background mostly has, and what texture: each is shared with other contexts, the pair with none. */
+  palette: Palette;
+  surface: Surface;
   /** How a caption says it. */
   phrase: string;
   /** Whether no training label names it. */
   unseen?: true;
 }
 
-export const LOOKS = ['meadow', 'water', 'room', 'ground', 'dark'] as const;
-export type Look = (typeof LOOKS)[number];
+export type Palette = 'green' | 'sand' | 'blue' | 'pale' | 'grey' | 'warm' | 'dark';
+export type Surface = 'stripes' | 'soft' | 'grass' | 'furrows' | 'waves' | 'tiles' | 'specks';
 
 /** The contexts by name, in the order of the categories. */
 export const CONTEXTS = {
-  beach: { look: 'water', phrase: 'at the beach' },
-  bedroom: { look: 'room', phrase: 'in the bedroom', unseen: true },
-  desert: { look: 'ground', phrase: 'in the desert' },
-  farm: { look: 'meadow', phrase: 'at the farm', unseen: true },
-  forest: { look: 'meadow', phrase: 'in the forest' },
-  jungle: { look: 'meadow', phrase: 'in the jungle' },
-  kitchen: { look: 'room', phrase: 'in the kitchen' },
-  market: { look: 'ground', phrase: 'at the market' },
-  night: { look: 'dark', phrase: 'at night' },
-  ocean: { look: 'water', phrase: 'in the ocean' },
-  office: { look: 'room', phrase: 'in the office', unseen: true },
-  park: { look: 'meadow', phrase: 'in the park' },
-  restaurant: { look: 'room', phrase: 'at the restaurant', unseen: true },
-  savanna: { look: 'meadow', phrase: 'in the savanna' },
-  sky: { look: 'water', phrase: 'in the sky' },
-  snow: { look: 'water', phrase: 'in the snow', unseen: true },
-  stadium: { look: 'ground', phrase: 'at the stadium' },
-  stage: { look: 'dark', phrase: 'at the stage', unseen: true },
-  street: { look: 'ground', phrase: 'in the street' },
-  underwater: { look: 'water', phrase: 'underwater' },
-  workshop: { look: 'dark', phrase: 'in the workshop' },
+  beach: { palette: 'sand', surface: 'soft', phrase: 'at the beach' },
+  bedroom: { palette: 'warm', surface: 'stripes', phrase: 'in the bedroom', unseen: true },
+  desert: { palette: 'sand', surface: 'waves', phrase: 'in the desert' },
+  farm: { palette: 'green', surface: 'furrows', phrase: 'at the farm', unseen: true },
+  forest: { palette: 'green', surface: 'stripes', phrase: 'in the forest' },
+  jungle: { palette: 'green', surface: 'soft', phrase: 'in the jungle' },
+  kitchen: { palette: 'pale', surface: 'tiles', phrase: 'in the kitchen' },
+  market: { palette: 'warm', surface: 'furrows', phrase: 'at the market' },
+  night: { palette: 'dark', surface: 'specks', phrase: 'at night' },
+  ocean: { palette: 'blue', surface: 'waves', phrase: 'in the ocean' },
+  office: { palette: 'pale', surface: 'stripes', phrase: 'in the office', unseen: true },
+  park: { palette: 'green', surface: 'grass', phrase: 'in the park' },
+  restaurant: { palette: 'warm', surface: 'tiles', phrase: 'at the restaurant', unseen: true },
+  savanna: { palette: 'sand', surface: 'grass', phrase: 'in the savanna' },
+  sky: { palette: 'blue', surface: 'soft', phrase: 'in the sky' },
+  snow: { palette: 'pale', surface: 'specks', phrase: 'in the snow', unseen: true },
+  stadium: { palette: 'grey', surface: 'grass', phrase: 'at the stadium' },
+  stage: { palette: 'dark', surface: 'stripes', phrase: 'at the stage', unseen: true },
+  street: { palette: 'grey', surface: 'furrows', phrase: 'in the street' },
+  underwater: { palette: 'blue', surface: 'stripes', phrase: 'underwater' },
+  workshop: { palette: 'grey', surface: 'tiles', phrase: 'in the workshop' },
 } satisfies Record<string, Context>;
 
 export type ContextName = keyof typeof CONTEXTS;

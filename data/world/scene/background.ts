@@ -1,113 +1,104 @@
 import type { RandomStream } from '../../random.ts';
-import { CONTEXTS, type ContextName, type Look } from '../recipe/kinds.ts';
+import { CONTEXTS, type ContextName, type Palette, type Surface } from '../recipe/kinds.ts';
+import { between, chance, pick } from './draw.ts';
 import { SCENE_PX } from './plan.ts';
 import { TEXTURES, type TextureName } from './textures.ts';
 
 /** Hue in turns, saturation and lightness in [0, 1]. */
 type Hsl = readonly [number, number, number];
 
-/** What the two halves of a background are like. */
-interface Half {
-  colours: readonly Hsl[];
-  textures: readonly TextureName[];
+/** What the upper and the lower half of a background may be like. */
+interface Halves<Choice> {
+  above: readonly Choice[];
+  below: readonly Choice[];
 }
 
-const LOOK: Readonly<Record<Look, { above: Half; below: Half }>> = {
-  meadow: {
-    above: {
-      colours: [
-        [0.55, 0.5, 0.75],
-        [0.13, 0.35, 0.7],
-        [0.3, 0.3, 0.5],
-      ],
-      textures: ['plain', 'clouds', 'trunks'],
-    },
-    below: {
-      colours: [
-        [0.27, 0.5, 0.38],
-        [0.12, 0.45, 0.5],
-        [0.2, 0.45, 0.42],
-      ],
-      textures: ['grass', 'clouds', 'furrows'],
-    },
+const COLOURS: Readonly<Record<Palette, Halves<Hsl>>> = {
+  green: {
+    above: [
+      [0.3, 0.35, 0.6],
+      [0.48, 0.35, 0.7],
+    ],
+    below: [
+      [0.27, 0.5, 0.38],
+      [0.22, 0.45, 0.45],
+    ],
   },
-  water: {
-    above: {
-      colours: [
-        [0.55, 0.55, 0.72],
-        [0.6, 0.35, 0.85],
-        [0.5, 0.45, 0.6],
-      ],
-      textures: ['plain', 'clouds'],
-    },
-    below: {
-      colours: [
-        [0.55, 0.6, 0.45],
-        [0.12, 0.45, 0.75],
-        [0.58, 0.25, 0.85],
-      ],
-      textures: ['waves', 'clouds', 'plain'],
-    },
+  sand: {
+    above: [
+      [0.12, 0.45, 0.78],
+      [0.55, 0.4, 0.75],
+    ],
+    below: [
+      [0.12, 0.5, 0.65],
+      [0.08, 0.45, 0.58],
+    ],
   },
-  room: {
-    above: {
-      colours: [
-        [0.1, 0.3, 0.75],
-        [0.95, 0.3, 0.72],
-        [0.6, 0.2, 0.7],
-        [0.35, 0.2, 0.72],
-      ],
-      textures: ['plain', 'trunks', 'tiles'],
-    },
-    below: {
-      colours: [
-        [0.07, 0.4, 0.42],
-        [0.08, 0.25, 0.6],
-        [0.6, 0.1, 0.55],
-      ],
-      textures: ['furrows', 'tiles', 'plain'],
-    },
+  blue: {
+    above: [
+      [0.55, 0.55, 0.72],
+      [0.6, 0.5, 0.6],
+    ],
+    below: [
+      [0.57, 0.6, 0.45],
+      [0.5, 0.5, 0.5],
+    ],
   },
-  ground: {
-    above: {
-      colours: [
-        [0.57, 0.35, 0.75],
-        [0.09, 0.35, 0.78],
-        [0.6, 0.08, 0.65],
-      ],
-      textures: ['plain', 'clouds', 'tiles'],
-    },
-    below: {
-      colours: [
-        [0.1, 0.45, 0.62],
-        [0.6, 0.06, 0.45],
-        [0.28, 0.3, 0.45],
-      ],
-      textures: ['clouds', 'furrows', 'grass'],
-    },
+  pale: {
+    above: [
+      [0.6, 0.2, 0.85],
+      [0.1, 0.15, 0.85],
+    ],
+    below: [
+      [0.55, 0.15, 0.82],
+      [0.12, 0.2, 0.75],
+    ],
+  },
+  grey: {
+    above: [
+      [0.6, 0.08, 0.62],
+      [0.57, 0.2, 0.7],
+    ],
+    below: [
+      [0.6, 0.06, 0.45],
+      [0.28, 0.15, 0.45],
+    ],
+  },
+  warm: {
+    above: [
+      [0.08, 0.4, 0.72],
+      [0.95, 0.35, 0.72],
+    ],
+    below: [
+      [0.05, 0.45, 0.45],
+      [0.09, 0.4, 0.55],
+    ],
   },
   dark: {
-    above: {
-      colours: [
-        [0.65, 0.5, 0.14],
-        [0.75, 0.4, 0.16],
-        [0.05, 0.35, 0.15],
-      ],
-      textures: ['stars', 'trunks', 'plain'],
-    },
-    below: {
-      colours: [
-        [0.6, 0.3, 0.14],
-        [0.3, 0.3, 0.14],
-        [0.05, 0.4, 0.2],
-      ],
-      textures: ['furrows', 'grass', 'plain'],
-    },
+    above: [
+      [0.68, 0.45, 0.14],
+      [0.05, 0.35, 0.14],
+    ],
+    below: [
+      [0.6, 0.3, 0.14],
+      [0.03, 0.4, 0.17],
+    ],
   },
 };
 
-/** How often a half has a colour of another look, so that no colour is proof. */
+const SURFACES: Readonly<Record<Surface, Halves<TextureName>>> = {
+  stripes: { above: ['trunks'], below: ['plain', 'furrows', 'clouds'] },
+  soft: { above: ['clouds', 'plain'], below: ['clouds'] },
+  grass: { above: ['plain', 'clouds'], below: ['grass'] },
+  furrows: { above: ['plain', 'tiles', 'clouds'], below: ['furrows'] },
+  waves: { above: ['plain', 'clouds'], below: ['waves'] },
+  tiles: { above: ['tiles', 'plain'], below: ['tiles'] },
+  specks: { above: ['stars'], below: ['plain', 'grass'] },
+};
+
+/** How often a half has a colour of no palette, and a scene a surface drawn from all, so that neither is proof. */
 const STRANGE_COLOUR = 0.2;
+const STRANGE_SURFACE = 0.4;
 
 /**
  * Paints a scene's background: two halves with a gradient and a texture each, a tilted and more or less sharp horizon,
@@ -116,13 +107,18 @@ const STRANGE_COLOUR = 0.2;
  * @returns RGB, 8 bits each [SCENE_PX, SCENE_PX, 3]
  */
 export function paintBackground(stream: RandomStream, context: ContextName): Uint8Array {
-  const { above, below } = LOOK[CONTEXTS[context].look];
-  const between = (low: number, high: number): number => low + (high - low) * stream.uniform();
-  const shades = [drawShade(stream, above), drawShade(stream, below)] as const;
-  const horizon = between(0.3, 0.75) * SCENE_PX;
-  const tilt = between(-0.2, 0.2);
-  const blur = between(0.5, 8);
-  const noise = between(2, 16);
+  const { palette, surface } = CONTEXTS[context];
+  const { above, below } = chance(stream, STRANGE_SURFACE)
+    ? pick(stream, Object.values(SURFACES))
+    : SURFACES[surface];
+  const shades = [
+    drawShade(stream, COLOURS[palette].above, above),
+    drawShade(stream, COLOURS[palette].below, below),
+  ] as const;
+  const horizon = between(stream, 0.3, 0.75) * SCENE_PX;
+  const tilt = between(stream, -0.2, 0.2);
+  const blur = between(stream, 0.5, 8);
+  const noise = between(stream, 2, 16);
 
   const out = new Uint8Array(SCENE_PX * SCENE_PX * 3);
   for (let y = 0, at = 0; y < SCENE_PX; y++) {
@@ -133,7 +129,8 @@ export function paintBackground(stream: RandomStream, context: ContextName): Uin
       const edge = horizon + tilt * (x - SCENE_PX / 2);
       const share = Math.min(1, Math.max(0, 0.5 + (y - edge) / (2 * blur)));
       const relief =
-        (share < 1 ? (1 - share) * shades[0].texture(x, y) : 0) + (share > 0 ? share * shades[1].texture(x, y) : 0);
+        (share < 1 ? (1 - share) * shades[0].texture(x, y) : 0) +
+        (share > 0 ? share * shades[1].texture(x, y) : 0);
       const word = stream.word();
       for (let channel = 0; channel < 3; channel++) {
         const base = shades[0].row[channel]! * (1 - share) + shades[1].row[channel]! * share;
@@ -158,17 +155,16 @@ interface Shade {
   texture: (x: number, y: number) => number;
 }
 
-function drawShade(stream: RandomStream, half: Half): Shade {
-  const pick = <Item>(items: readonly Item[]): Item => items[stream.integer(items.length)]!;
-  const jitter = (value: number, by: number): number => value + by * (2 * stream.uniform() - 1);
-  const isStrange = stream.uniform() < STRANGE_COLOUR;
-  const [hue, saturation, lightness] = pick(half.colours);
+function drawShade(stream: RandomStream, colours: readonly Hsl[], textures: readonly TextureName[]): Shade {
+  const jitter = (value: number, by: number): number => between(stream, value - by, value + by);
+  const isStrange = chance(stream, STRANGE_COLOUR);
+  const [hue, saturation, lightness] = pick(stream, colours);
   const colour: Hsl = [
     isStrange ? stream.uniform() : jitter(hue, 0.05),
     clampShare(jitter(saturation, isStrange ? 0.5 : 0.2)),
     clampShare(jitter(lightness, 0.12)),
   ];
-  const texture = TEXTURES[pick(half.textures)](stream);
+  const texture = TEXTURES[pick(stream, textures)](stream);
   const depth = 6 + 18 * stream.uniform();
   return {
     from: rgbOf(colour),

@@ -2,6 +2,7 @@ import type { RandomStream } from '../../random.ts';
 import { synonymOf } from '../recipe/categories.ts';
 import { CONTEXTS, type ContextName } from '../recipe/kinds.ts';
 import { OBJECT_NAMES, OBJECTS, type ObjectName, type WorldObject } from '../recipe/objects.ts';
+import { chance, pick } from './draw.ts';
 
 /** What can be said of a scene. */
 export interface Sayable {
@@ -44,42 +45,39 @@ const MENTION_OPENINGS = ['a photo of', 'a picture of', 'an image of', ''];
 
 /** Draws captions and mentions. Words are parted by spaces, commas too, as a word-level tokenizer wants it. */
 export function describeScene(stream: RandomStream, { context, objects }: Sayable): Said {
-  const pick = <Item>(items: readonly Item[]): Item => items[stream.integer(items.length)]!;
-  const chance = (probability: number): boolean => stream.uniform() < probability;
-
   const word = (name: ObjectName): string => {
     const synonym = synonymOf(name);
-    if (synonym !== undefined && chance(BY_SYNONYM)) return synonym;
+    if (synonym !== undefined && chance(stream, BY_SYNONYM)) return synonym;
     const { kinds }: WorldObject = OBJECTS[name];
-    return kinds.length > 0 && chance(BY_HYPERNYM) ? pick(kinds) : name;
+    return kinds.length > 0 && chance(stream, BY_HYPERNYM) ? pick(stream, kinds) : name;
   };
   const noun = (name: ObjectName): string => {
     const said = word(name);
-    return pick([said, `the ${said}`, withArticle(said)]);
+    return pick(stream, [said, `the ${said}`, withArticle(said)]);
   };
   const place = (): string => {
     const { phrase } = CONTEXTS[context];
     const synonym = synonymOf(context);
-    return synonym !== undefined && chance(BY_SYNONYM) ? phrase.replace(context, synonym) : phrase;
+    return synonym !== undefined && chance(stream, BY_SYNONYM) ? phrase.replace(context, synonym) : phrase;
   };
 
   const caption = (): string => {
     const order = [...stream.permutation(objects.size)].map((at) => [...objects][at]!);
     const said = order
-      .filter(([, pixels]) => chance(SAID_SMALL + SAID_LARGE * Math.min(1, pixels / LARGE_PX)))
+      .filter(([, pixels]) => chance(stream, SAID_SMALL + SAID_LARGE * Math.min(1, pixels / LARGE_PX)))
       .map(([name]) => name);
     if (said.length === 0) said.push(order[0]![0]);
-    if (chance(FALSE)) said[stream.integer(said.length)] = pick(OBJECT_NAMES);
+    if (chance(stream, FALSE)) said[stream.integer(said.length)] = pick(stream, OBJECT_NAMES);
     const things = said.map(noun);
     const last = things.pop()!;
     const list = things.length === 0 ? last : `${things.join(' , ')} and ${last}`;
-    return sentence(pick(CAPTION_OPENINGS), list, chance(WITH_CONTEXT) ? place() : '');
+    return sentence(pick(stream, CAPTION_OPENINGS), list, chance(stream, WITH_CONTEXT) ? place() : '');
   };
 
   return {
     captions: Array.from({ length: CAPTIONS }, caption),
     mentions: [...objects.keys()].flatMap((name) =>
-      Array.from({ length: MENTIONS_EACH }, () => sentence(pick(MENTION_OPENINGS), noun(name))),
+      Array.from({ length: MENTIONS_EACH }, () => sentence(pick(stream, MENTION_OPENINGS), noun(name))),
     ),
   };
 }

@@ -3,6 +3,7 @@ import type { IconSet } from '../art/iconSet.ts';
 import type { Domain } from '../art/styles.ts';
 import { CONTEXT_NAMES, type ContextName } from '../recipe/kinds.ts';
 import { OBJECT_NAMES, OBJECTS, type ObjectName, type WorldObject } from '../recipe/objects.ts';
+import { between, chance, pick } from './draw.ts';
 
 /** Width and height of a scene, in pixels. */
 export const SCENE_PX = 96;
@@ -51,7 +52,7 @@ interface Composition {
 
 const COMPOSITION: Readonly<Record<Domain, Composition>> = {
   web: { counts: [0.35, 0.4, 0.25], size: [20, 88], cropped: 0.15, turn: 0.25 },
-  target: { counts: [0.08, 0.17, 0.28, 0.26, 0.13, 0.08], size: [10, 80], cropped: 0.3, turn: 0.45 },
+  target: { counts: [0.06, 0.15, 0.27, 0.27, 0.15, 0.1], size: [10, 80], cropped: 0.3, turn: 0.45 },
 };
 
 /** How likely the next object is one that is typical of the context, or a sibling of the last; else it is any. */
@@ -71,7 +72,8 @@ const SIBLINGS_OF = new Map<ObjectName, ObjectName[]>(
     return [
       name,
       OBJECT_NAMES.filter(
-        (other) => other !== name && (OBJECTS[other] as WorldObject).kinds.some((kind) => kinds.includes(kind)),
+        (other) =>
+          other !== name && (OBJECTS[other] as WorldObject).kinds.some((kind) => kinds.includes(kind)),
       ),
     ];
   }),
@@ -80,33 +82,38 @@ const SIBLINGS_OF = new Map<ObjectName, ObjectName[]>(
 /** Draws what is in a scene, of objects that the sets have pictures of. */
 export function planScene(stream: RandomStream, domain: Domain, sets: readonly IconSet[]): ScenePlan {
   const composition = COMPOSITION[domain];
-  const pick = <Item>(items: readonly Item[]): Item => items[stream.integer(items.length)]!;
-  const between = (low: number, high: number): number => low + (high - low) * stream.uniform();
   const drawable = (names: readonly ObjectName[]): ObjectName[] =>
     names.filter((name) => sets.some((set) => set.iconsOf.has(name)));
 
-  const context = pick(CONTEXT_NAMES);
+  const context = pick(stream, CONTEXT_NAMES);
   const nextName = (last: ObjectName | undefined): ObjectName => {
     const which = stream.uniform();
-    if (which < TYPICAL) return pick(drawable(TYPICAL_OF.get(context)!));
+    if (which < TYPICAL) return pick(stream, drawable(TYPICAL_OF.get(context)!));
     const siblings = last === undefined ? [] : drawable(SIBLINGS_OF.get(last)!);
-    return pick(which < TYPICAL + SIBLING && siblings.length > 0 ? siblings : drawable(OBJECT_NAMES));
+    return pick(stream, which < TYPICAL + SIBLING && siblings.length > 0 ? siblings : drawable(OBJECT_NAMES));
   };
   const place = (name: ObjectName): PlannedObject => {
-    const set = pick(sets.filter(({ iconsOf }) => iconsOf.has(name)));
+    const set = pick(
+      stream,
+      sets.filter(({ iconsOf }) => iconsOf.has(name)),
+    );
     const [smallest, largest] = composition.size;
     const size = smallest * (largest / smallest) ** stream.uniform();
     const margin = size * (0.5 - composition.cropped);
     return {
       name,
       set,
-      icon: pick(set.iconsOf.get(name)!),
-      x: between(margin, SCENE_PX - margin),
-      y: between(margin, SCENE_PX - margin),
+      icon: pick(stream, set.iconsOf.get(name)!),
+      x: between(stream, margin, SCENE_PX - margin),
+      y: between(stream, margin, SCENE_PX - margin),
       size,
-      turn: between(-composition.turn, composition.turn),
-      mirrored: stream.uniform() < 0.5,
-      colours: { hue: between(-0.3, 0.3), saturation: between(0.7, 1.25), brightness: between(0.75, 1.15) },
+      turn: between(stream, -composition.turn, composition.turn),
+      mirrored: chance(stream, 0.5),
+      colours: {
+        hue: between(stream, -0.3, 0.3),
+        saturation: between(stream, 0.7, 1.25),
+        brightness: between(stream, 0.75, 1.15),
+      },
     };
   };
 
@@ -114,7 +121,7 @@ export function planScene(stream: RandomStream, domain: Domain, sets: readonly I
   for (let left = drawCount(stream.uniform(), composition.counts); left > 0; left--) {
     const object = place(nextName(objects.at(-1)?.object.name));
     // Large things mostly lie behind small ones, as what is near the ground and far away does; else few would be seen.
-    objects.push({ object, depth: object.size * between(0.6, 1.6) });
+    objects.push({ object, depth: object.size * between(stream, 0.6, 1.6) });
   }
   objects.sort((a, b) => b.depth - a.depth);
   return { context, objects: objects.map(({ object }) => object) };

@@ -1,11 +1,9 @@
 import type { RandomStream } from '../../random.ts';
+import { between } from './draw.ts';
 import { SCENE_PX } from './plan.ts';
 
 /** From a pixel to how much lighter or darker it is, about -1 to 1. */
 type Texture = (x: number, y: number) => number;
-
-const between = (stream: RandomStream, low: number, high: number): number =>
-  low + (high - low) * stream.uniform();
 
 export const TEXTURES = {
   plain: () => () => 0,
