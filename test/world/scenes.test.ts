@@ -165,7 +165,11 @@ it('says of web scenes what the recipe says, as often', async () => {
   const captions = scenes.flatMap(({ said, truth }) => said!.captions.map((text) => ({ text, truth })));
   const share = (is: (caption: (typeof captions)[number]) => boolean): number =>
     captions.filter(is).length / captions.length;
-  const words = [...KIND.keys()].map((name) => ({ name, pattern: new RegExp(`(^| )${name}( |$)`) }));
+  // No dog is a hot dog, and no sea a sea creature.
+  const words = [...KIND.keys()].map((name) => ({
+    name,
+    pattern: new RegExp(`(^| )(?<!hot )${name}(?! creature)( |$)`),
+  }));
   const named = (text: string): string[] =>
     words.filter(({ pattern }) => pattern.test(text)).map(({ name }) => name);
   expect(Math.abs(share(({ text }) => / (at|in) the | at night|underwater/.test(text)) - 0.45)).toBeLessThan(
