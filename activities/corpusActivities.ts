@@ -1,16 +1,19 @@
 import { readChain } from '../data/chain/chain.ts';
 import { findPendingShards } from '../data/run/pending.ts';
-import type { TagSpec } from '../data/run/record.ts';
+import { sourceAccess, type TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
-import type { CorpusActivities } from '../workflows/types.ts';
+import type { OpenStore } from './openStore.ts';
+import type { CorpusActivities } from '../workflows/tag/tagTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { checkShards, finishRun } from './finish.ts';
+import { earlierListing } from './plan/earlierListing.ts';
+import { runListing } from './plan/listing.ts';
 import { retryChanges } from './plan/retryChanges.ts';
 import { writePlan, type PlanCursor, type PlanOptions } from './plan/writePlan.ts';
 
 export interface CorpusDependencies {
-  openStore(uri: string): ObjectStore;
+  openStore: OpenStore;
 }
 
 /** The activities of the `orchestrate` queue: listing and accounting, with the object stores alone. */
@@ -20,16 +23,23 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
       withHeartbeat<PlanCursor, { shards: number; keys: number }>(async ({ signal, previous, report }) => {
         const folder = openStore(output);
         const { spec } = await requireTagRun(folder);
-        const { include, exclude, shardSize } = spec;
-        const since = spec.since === null ? undefined : openStore(spec.since);
-        const source = openStore(spec.source);
-        const { shards, keys } = await writePlan(source, folder, {
+        const { include, exclude, shardSize, sources } = spec;
+        const openSource = (uri: string): ObjectStore => openStore(uri, sourceAccess(spec));
+        const listing = runListing(spec, { openStore, openSource, output: folder });
+        const { shards, keys } = await writePlan(listing, folder, {
           include,
           exclude,
           shardSize,
-          since,
-          retry: spec.retry ? await retryOf(spec.retry, source, openStore) : undefined,
-          from: previous,
+          since: spec.since === null ? undefined : earlierListing(openStore(spec.since), sources),
+          retry: spec.retry
+            ? await retryOf(
+                spec.retry,
+                sources.map(({ uri }) => openSource(uri)),
+                openStore,
+              )
+            : undefined,
+          // A cursor of another version does not say where it got to.
+          from: previous?.position && previous,
           report,
           signal,
         });
@@ -57,9 +67,9 @@ export function createCorpusActivities({ openStore }: CorpusDependencies): Corpu
 
 async function retryOf(
   { parent, codes }: NonNullable<TagSpec['retry']>,
-  source: ObjectStore,
-  openStore: (uri: string) => ObjectStore,
+  sources: readonly ObjectStore[],
+  openStore: OpenStore,
 ): Promise<PlanOptions['retry']> {
   const chain = await readChain(openStore(parent), openStore);
-  return (after) => retryChanges(source, chain, { codes, after });
+  return (after) => retryChanges(sources, chain, { codes, after });
 }

@@ -8,7 +8,7 @@ import { countsOf, readReceipt, type Receipt } from '../data/run/receipt.ts';
 import type { TagRecord } from '../data/run/record.ts';
 import { deletePrefix } from '../data/store/deletePrefix.ts';
 import type { ObjectStore } from '../data/store/store.ts';
-import type { TagCorpusResult } from '../workflows/types.ts';
+import type { TagCorpusResult } from '../workflows/tag/tagTypes.ts';
 import { ensurePublished } from './tag/commit.ts';
 
 /** Receipts read at once: each is a small object, so latency is what there is to hide. */
@@ -113,6 +113,8 @@ export async function finishRun(
       sizeBytes: plan.sizeBytes,
       excluded: plan.excluded,
       markers: plan.markers,
+      duplicates: plan.duplicates,
+      archived: plan.archived,
       deleted: plan.since?.deleted.keys ?? 0,
     },
     fingerprints,

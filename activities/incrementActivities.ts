@@ -1,7 +1,7 @@
 import { dropUnchanged, nextIncrement } from '../data/chain/increments.ts';
 import { runIdOf } from '../data/run/record.ts';
 import type { ObjectStore } from '../data/store/store.ts';
-import type { IncrementActivities } from '../workflows/incrementTypes.ts';
+import type { IncrementActivities } from '../workflows/tag/incrementTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
 
 /** Activities of chains of tag runs, on the `orchestrate` queue. */

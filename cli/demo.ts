@@ -70,7 +70,7 @@ async function tagScenes({
     stateDir: join(ROOT, 'temporal'),
   };
   tagging = true;
-  const code = await tag(source, flags);
+  const code = await tag([source], flags);
   tagging = false;
   if (code === EXIT.interrupted) console.error('`npm run demo` goes on from there.');
   if (code !== EXIT.ok) return code;

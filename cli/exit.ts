@@ -21,6 +21,8 @@ const USAGE_DOMAINS = [
   'Usage.',
   'Categories.',
   'Dataset.',
+  'KeyList.',
+  'Inventory.',
   'Graph.',
   'Model.',
   'Hub.',

@@ -47,16 +47,21 @@ export function readCsvTable(text: string, required: readonly string[], invalid:
   return { header, rows: records.slice(1).map((record) => rowOf(record, header, invalid)) };
 }
 
-/** The rows of {@link readCsvTable} as they are read: memory follows the longest row, not the file. */
+/**
+ * The rows of {@link readCsvTable} as they are read: memory follows the longest row, not the file.
+ *
+ * @param columns names of the columns of a file without a header line
+ */
 export async function* streamCsvRows(
   text: AsyncIterable<string>,
   required: readonly string[],
   invalid: InvalidCsv,
+  columns?: readonly string[],
 ): AsyncGenerator<CsvRow, void, undefined> {
   const parser = parseStream(OPTIONS);
   // The parser is destroyed with the error of whatever fails, so reading it says all there is to say.
   pipeline(Readable.from(pieces(text)), parser).catch(() => undefined);
-  let header: string[] | undefined;
+  let header = columns;
   try {
     for await (const record of parser as AsyncIterable<CsvRecord>) {
       if (header === undefined) header = headerOf(record, required, invalid);

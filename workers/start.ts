@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createCorpusActivities } from '../activities/corpusActivities.ts';
@@ -13,7 +12,6 @@ import { createEvaluateActivities } from '../activities/evaluate/evaluateActivit
 import { createEvaluateStoreActivities } from '../activities/evaluate/evaluateStoreActivities.ts';
 import { createTagActivities } from '../activities/tagActivities.ts';
 import { createRetrainActivities, createSurveyActivities } from '../activities/retrain/retrainActivities.ts';
-import type { TrainDependencies } from '../activities/train/dependencies.ts';
 import {
   createFeaturesActivities,
   createFeaturesStoreActivities,
@@ -24,17 +22,14 @@ import type { Settings } from '../data/config/schema.ts';
 import { openStore } from '../data/store/open.ts';
 import { cacheDir } from '../infra/programs.ts';
 import type { TemporalEnvironment } from '../infra/temporalConnection.ts';
-import { detectProvider } from '../model/onnx/session.ts';
-import { modelHash, resolveModel } from '../model/resolve.ts';
 import { QUEUES, type Queue } from '../workflows/queues.ts';
-import { Decoders } from './decoders.ts';
+import { openDevice, type Device } from './device.ts';
 import { FailureInterceptor } from './failures.ts';
-import { startInference } from './inference/service.ts';
-import type { GraphPlanActivities } from '../workflows/graphTypes.ts';
-import type { FeaturesActivities } from '../workflows/featuresTypes.ts';
-import type { EvaluateActivities } from '../workflows/evaluateTypes.ts';
-import type { TrainActivities } from '../workflows/trainTypes.ts';
-import type { TagActivities } from '../workflows/types.ts';
+import type { GraphPlanActivities } from '../workflows/graph/graphTypes.ts';
+import type { FeaturesActivities } from '../workflows/train/featuresTypes.ts';
+import type { EvaluateActivities } from '../workflows/evaluate/evaluateTypes.ts';
+import type { TrainActivities } from '../workflows/train/trainTypes.ts';
+import type { TagActivities } from '../workflows/tag/tagTypes.ts';
 import { workflowBundle } from './workflowBundle.ts';
 
 /** How long activities get on shutdown to spool what they have. */
@@ -98,7 +93,7 @@ export async function startWorkers(
     }
     if (queues.includes('gpu')) {
       const device = openDevice(settings);
-      const { activities } = device;
+      const activities = deviceActivities(device);
       lost = device.lost;
       closers.push(device.close);
       workers.push(
@@ -153,41 +148,19 @@ export async function startWorkers(
   };
 }
 
-/** The activities of the `gpu` queue on this process's device, and what closes it. */
-function openDevice(settings: Settings): {
-  activities: TagActivities & EvaluateActivities & TrainActivities & FeaturesActivities & GraphPlanActivities;
-  lost: AbortSignal;
-  close: () => Promise<void>;
-} {
-  const provider = settings.provider === 'auto' ? detectProvider() : settings.provider;
-  const inference = startInference({
-    device: { provider, deviceId: settings.deviceId, threads: settings.threads },
-    batchSize: settings.batchSize,
-  });
-  const decoders = new Decoders(settings.decodeProcesses);
-  const common: Omit<TrainDependencies, 'device'> = {
-    openStore,
-    decoder: (preprocess, limits) => decoders.get(preprocess, limits),
-    async resolveModel(uri) {
-      const dir = await resolveModel(uri, { cacheDir: cacheDir() });
-      return { dir, hash: await modelHash(dir) };
-    },
-    concurrency: settings.fetchConcurrency,
-  };
-  const training = { ...common, device: inference.training };
-  const cache = openStore(join(cacheDir(), 'artifacts'));
+/** The activities of the `gpu` queue on a device. */
+function deviceActivities({
+  dependencies,
+  cache,
+  inference,
+}: Device): TagActivities & EvaluateActivities & TrainActivities & FeaturesActivities & GraphPlanActivities {
+  const training = { ...dependencies, device: inference.training };
   return {
-    activities: {
-      ...createTagActivities({ ...common, cache, inference }),
-      ...createTrainActivities(training),
-      ...createEvaluateActivities({ ...common, cache, inference }),
-      ...createGraphPlanActivities({ ...common, inference }),
-      ...createFeaturesActivities(training),
-      ...createSurveyActivities({ ...common, inference }),
-    },
-    lost: inference.lost,
-    async close() {
-      await Promise.all([inference.close(), decoders.close()]);
-    },
+    ...createTagActivities({ ...dependencies, cache, inference }),
+    ...createTrainActivities(training),
+    ...createEvaluateActivities({ ...dependencies, cache, inference }),
+    ...createGraphPlanActivities({ ...dependencies, inference }),
+    ...createFeaturesActivities(training),
+    ...createSurveyActivities({ ...dependencies, inference }),
   };
 }

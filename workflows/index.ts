@@ -1,9 +1,9 @@
 /** All workflows, as the worker's bundler takes them. */
-export { buildGraph } from './buildGraph.ts';
-export { evaluateModel } from './evaluateModel.ts';
-export { retrain, retrainOnSchedule } from './retrain.ts';
-export { surveyRetrain } from './surveyRetrain.ts';
-export { tagCorpus } from './tagCorpus.ts';
-export { tagIncrement } from './tagIncrement.ts';
-export { tagShards } from './tagShards.ts';
-export { trainModel } from './trainModel.ts';
+export { buildGraph } from './graph/buildGraph.ts';
+export { evaluateModel } from './evaluate/evaluateModel.ts';
+export { retrain, retrainOnSchedule } from './retrain/retrain.ts';
+export { surveyRetrain } from './retrain/surveyRetrain.ts';
+export { tagCorpus } from './tag/tagCorpus.ts';
+export { tagIncrement } from './tag/tagIncrement.ts';
+export { tagShards } from './tag/tagShards.ts';
+export { trainModel } from './train/trainModel.ts';

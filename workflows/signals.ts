@@ -1,10 +1,10 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { Counts } from '../data/run/counts.ts';
-import type { GraphProgress } from './graphTypes.ts';
-import type { EvaluateProgress } from './evaluateTypes.ts';
-import type { RetrainProgress } from './retrainTypes.ts';
-import type { TrainProgress } from './trainTypes.ts';
-import type { TagProgress } from './types.ts';
+import type { GraphProgress } from './graph/graphTypes.ts';
+import type { EvaluateProgress } from './evaluate/evaluateTypes.ts';
+import type { RetrainProgress } from './retrain/retrainTypes.ts';
+import type { TrainProgress } from './train/trainTypes.ts';
+import type { TagProgress } from './tag/tagTypes.ts';
 
 /** Where a run is: answered by `tagCorpus` and `trainModel` at any time, each with its own progress. */
 export const progressQuery = defineQuery<TagProgress>('progress');

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { requireEvaluateRun } from '../../data/run/requireRun.ts';
-import type { EvaluateActivities, EvaluatePlan, ScoredShard } from '../../workflows/evaluateTypes.ts';
+import type {
+  EvaluateActivities,
+  EvaluatePlan,
+  ScoredShard,
+} from '../../workflows/evaluate/evaluateTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
-import type { TagDependencies } from '../tagActivities.ts';
+import type { TagDependencies } from '../tag/openRun.ts';
 import { OpenEvaluations } from './score/openEvaluation.ts';
 import { prepareEvaluation } from './prepare/prepareEvaluation.ts';
 import { scoreShard } from './score/scoreShard.ts';

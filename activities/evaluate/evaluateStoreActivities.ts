@@ -1,7 +1,7 @@
 import { writeEvaluationSnapshots } from '../../data/evaluation/evaluationSnapshots.ts';
 import { requireEvaluateRun } from '../../data/run/requireRun.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import type { EvaluateResult, EvaluateStoreActivities } from '../../workflows/evaluateTypes.ts';
+import type { EvaluateResult, EvaluateStoreActivities } from '../../workflows/evaluate/evaluateTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { readCategories } from '../prepare.ts';
 import { refuseFailures } from './figures/failures.ts';

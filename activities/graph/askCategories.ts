@@ -14,7 +14,7 @@ import {
   type Message,
 } from '../../model/graph/prompt.ts';
 import { readAnswer } from '../../model/graph/readAnswer.ts';
-import type { AskInput, AskProgress, AskResult, LlmDialect } from '../../workflows/graphTypes.ts';
+import type { AskInput, AskProgress, AskResult, LlmDialect } from '../../workflows/graph/graphTypes.ts';
 import { cacheKey } from './answerCache.ts';
 import { openLedger, type Ledger } from './ledger.ts';
 import { classifyLlmError, mayHaveCost } from './llm/classify.ts';

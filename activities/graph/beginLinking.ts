@@ -4,7 +4,7 @@ import { runIdOf, type GraphRecord, type TagRecord } from '../../data/run/record
 import { joinUri } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
-import type { StageRun } from '../../workflows/retrainTypes.ts';
+import type { StageRun } from '../../workflows/retrain/retrainTypes.ts';
 import { readCategories } from '../prepare.ts';
 
 /**

@@ -12,7 +12,7 @@ import { PROMPT_VERSION } from '../../model/graph/prompt.ts';
 import { strongest } from '../../model/graph/strongest.ts';
 import { wordnetEdges } from '../../model/graph/wordnet.ts';
 import { WORDNET_VERSION } from '../../model/graph/wordnetDatabase.ts';
-import type { GraphResult } from '../../workflows/graphTypes.ts';
+import type { GraphResult } from '../../workflows/graph/graphTypes.ts';
 import { spentOf } from './ledger.ts';
 import { propose } from './proposals.ts';
 

@@ -11,7 +11,7 @@ import type {
   GraphPlanSummary,
   GraphResult,
   GraphStoreActivities,
-} from '../../workflows/graphTypes.ts';
+} from '../../workflows/graph/graphTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import type { Inference } from '../tag/dependencies.ts';
 import { askCategories } from './askCategories.ts';

@@ -3,7 +3,7 @@ import { Failure } from '../../data/failure.ts';
 import { ANSWERS, answerKey, callOfKey } from '../../data/graph/graphLayout.ts';
 import { readAnswerFile, readGraphPlan } from '../../data/graph/graphPlan.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import type { GraphState } from '../../workflows/graphTypes.ts';
+import type { GraphState } from '../../workflows/graph/graphTypes.ts';
 import { spentOf } from './ledger.ts';
 
 /** Answers read at once: each is a small object, so latency is what there is to hide. */

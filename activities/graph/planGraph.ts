@@ -12,7 +12,7 @@ import { planCalls } from '../../model/graph/planCalls.ts';
 import { answerSchema, mostTokens, questionOf } from '../../model/graph/prompt.ts';
 import { nearestAmong, shortlister } from '../../model/graph/shortlist.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
-import type { GraphPlanSummary } from '../../workflows/graphTypes.ts';
+import type { GraphPlanSummary } from '../../workflows/graph/graphTypes.ts';
 import { modelGraph, readCategories, seenCategories } from '../prepare.ts';
 import type { Inference } from '../tag/dependencies.ts';
 import { cachedAnswers } from './answerCache.ts';

@@ -1,45 +1,50 @@
 import type { PlanEntry } from '../../data/run/plan.ts';
-import { compareUtf8 } from '../../data/utf8Order.ts';
+import { compareEntries, type Position } from '../../data/run/entryOrder.ts';
 
-/** What became of a key between two listings. */
+/** What became of an object between two listings. */
 export interface Change {
-  /** `changed` covers new keys too. */
+  /** `changed` covers new objects too. */
   kind: 'changed' | 'unchanged' | 'deleted';
   entry: PlanEntry;
 }
 
 /**
- * Merges two listings, both in UTF-8 byte order, in constant memory: keys that are new or have another etag are
- * `changed`; keys that only the earlier one has are `deleted`. Without an earlier one every key is `changed`.
- * Of the earlier listing only keys behind `after` count, and only those that this run's globs accept: a key that is
- * excluded now is not gone.
+ * Merges two listings, both in the order of a run and with the same numbers of sources, in constant memory: objects
+ * that are new or have another etag are `changed`; those that only the earlier one has are `deleted`, unless this
+ * run's globs do not accept them: what was not looked for is not gone, and stays for the next run to compare with.
+ * Without an earlier listing every object is `changed`.
+ *
+ * @param current only accepted objects.
+ * @param after only what lies behind this counts.
  */
 export async function* changesSince(
   earlier: AsyncIterable<PlanEntry> | undefined,
   current: AsyncIterable<PlanEntry>,
-  { after, accepts }: { after: string | undefined; accepts: (key: string) => boolean },
+  { after, accepts }: { after: Position | undefined; accepts: (key: string) => boolean },
 ): AsyncGenerator<Change> {
-  const before = relevant(earlier, after, accepts)[Symbol.asyncIterator]();
+  const before = behind(earlier, after)[Symbol.asyncIterator]();
   let old = await before.next();
+  const notCurrent = (entry: PlanEntry): Change => ({
+    kind: accepts(entry.key) ? 'deleted' : 'unchanged',
+    entry,
+  });
   for await (const entry of current) {
-    while (!old.done && compareUtf8(old.value.key, entry.key) < 0) {
-      yield { kind: 'deleted', entry: old.value };
+    while (!old.done && compareEntries(old.value, entry) < 0) {
+      yield notCurrent(old.value);
       old = await before.next();
     }
-    const known = !old.done && old.value.key === entry.key ? old.value : undefined;
+    const known = !old.done && compareEntries(old.value, entry) === 0 ? old.value : undefined;
     yield { kind: known?.etag === entry.etag && known.etag !== null ? 'unchanged' : 'changed', entry };
     if (known) old = await before.next();
   }
-  for (; !old.done; old = await before.next()) yield { kind: 'deleted', entry: old.value };
+  for (; !old.done; old = await before.next()) yield notCurrent(old.value);
 }
 
-async function* relevant(
+async function* behind(
   earlier: AsyncIterable<PlanEntry> | undefined,
-  after: string | undefined,
-  accepts: (key: string) => boolean,
+  after: Position | undefined,
 ): AsyncGenerator<PlanEntry, undefined> {
-  for await (const entry of earlier ?? []) {
-    if ((after === undefined || compareUtf8(entry.key, after) > 0) && accepts(entry.key)) yield entry;
-  }
+  for await (const entry of earlier ?? [])
+    if (after === undefined || compareEntries(entry, after) > 0) yield entry;
   return undefined;
 }

@@ -7,33 +7,27 @@ import {
   PLAN_INDEX,
   planShardKey,
 } from '../../data/run/layout.ts';
-import { keyFilter } from '../../data/run/keyFilter.ts';
-import { readListing, readPlanIndex, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
-import type { ObjectInfo, ObjectStore } from '../../data/store/store.ts';
-import { changesSince, type Change } from './changes.ts';
+import { readPlanIndex, type PlanIndex } from '../../data/run/plan.ts';
+import { positionOf, type Position } from '../../data/run/entryOrder.ts';
+import type { ObjectStore } from '../../data/store/store.ts';
+import type { Listing } from './listing.ts';
+import { plannedChanges, type PlannedObjects } from './plannedChanges.ts';
 import { ShardWriter } from './shardWriter.ts';
 
 /** How far an attempt got: heartbeat details, from which the next attempt goes on. */
 export interface PlanCursor {
-  /** The last key that was dealt with. */
-  after: string | undefined;
+  /** The last object that was dealt with. */
+  position: Position;
   /** The plan so far. */
   index: PlanIndex;
 }
 
-export interface PlanOptions {
-  include: readonly string[];
-  exclude: readonly string[];
+export interface PlanOptions extends PlannedObjects {
   shardSize: number;
-  /** The folder of the run whose listing this one is compared with; absent: a full run. */
-  since?: ObjectStore | undefined;
-  /** Set for a retry: what it makes of the listing behind a key, in place of the source's. */
-  retry?: ((after: string | undefined) => AsyncIterable<Change>) | undefined;
   /** Where an earlier attempt got to. */
   from?: PlanCursor | undefined;
   /** Told after every shard that was written. */
   report(cursor: PlanCursor): void;
-  signal?: AbortSignal;
 }
 
 const EMPTY: PlanIndex = {
@@ -42,21 +36,24 @@ const EMPTY: PlanIndex = {
   sizeBytes: 0,
   excluded: 0,
   markers: 0,
+  duplicates: 0,
+  archived: 0,
   segments: [],
   since: null,
 };
 const NONE = { shards: 0, keys: 0, segments: [] };
 
 /**
- * Writes the plan of a run: the source's keys in UTF-8 byte order, in shards; with `since`, only keys that are new or
- * changed since that run, beside the whole listing and the keys that are gone; with `retry`, only failed keys. Memory is a few shards, whatever the
- * number of keys. The index is put last and only once; an attempt that finds one returns it.
+ * Writes the plan of a run: the sources' objects in the order of source and UTF-8 bytes of the key, in shards; with
+ * `since`, only those that are new or changed since that listing, beside the whole listing and those that are gone; with
+ * `retry`, only failed ones. Memory is a few shards, whatever the number of keys. The index is put last and only once;
+ * an attempt that finds one returns it.
  *
  * Each attempt writes into a folder of its own and the index names the folder of every shard, so a lost attempt that
  * still runs cannot change what a later one has written.
  */
 export async function writePlan(
-  source: Pick<ObjectStore, 'list'>,
+  source: Listing,
   output: ObjectStore,
   options: PlanOptions,
 ): Promise<PlanIndex> {
@@ -70,17 +67,14 @@ export async function writePlan(
   return index;
 }
 
-async function planKeys(
-  source: Pick<ObjectStore, 'list'>,
-  output: ObjectStore,
-  options: PlanOptions,
-): Promise<PlanIndex> {
-  const { retry, shardSize, from, signal } = options;
+async function planKeys(source: Listing, output: ObjectStore, options: PlanOptions): Promise<PlanIndex> {
+  const { retry, shardSize, from } = options;
   // Both leave out most of the source, so both keep the whole listing for the next incremental run.
   const since = options.since ?? retry;
   const attempt = randomUUID();
   const start = from?.index ?? { ...EMPTY, since: since ? { listing: NONE, deleted: NONE } : null };
-  const counts = { excluded: start.excluded, markers: start.markers, sizeBytes: start.sizeBytes };
+  const { excluded, markers, duplicates, archived, sizeBytes } = start;
+  const counts = { excluded, markers, duplicates, archived, sizeBytes };
   const plan = new ShardWriter(output, attempt, start, planShardKey, shardSize);
   const listing = new ShardWriter(output, attempt, start.since?.listing ?? NONE, listingShardKey, shardSize);
   const deleted = new ShardWriter(
@@ -97,43 +91,20 @@ async function planKeys(
       since: since ? { listing: listing.written, deleted: deleted.written } : null,
     });
 
-  const accepts = keyFilter(options.include, options.exclude);
-  const after = from?.after;
-  const listed = (): AsyncIterable<PlanEntry> =>
-    acceptedEntries(
-      source.list({ ...(after !== undefined && { startAfter: after }), ...(signal && { signal }) }),
-      accepts,
-      counts,
-    );
-  const changes = retry
-    ? retry(after)
-    : changesSince(options.since && readListing(options.since), listed(), { after, accepts });
+  const changes = plannedChanges(source, options, { after: from?.position, counts });
   for await (const { kind, entry } of changes) {
     if (since && kind !== 'deleted') await listing.add(entry);
     if (kind === 'deleted') await deleted.add(entry);
     if (kind !== 'changed') continue;
     counts.sizeBytes += entry.sizeBytes ?? 0;
+    if (entry.archived) counts.archived++;
     if (!(await plan.add(entry))) continue;
     // A cursor stands for all three sequences, so they end at the same key.
     await Promise.all([listing.flush(), deleted.flush()]);
-    options.report({ after: entry.key, index: soFar() });
+    options.report({ position: positionOf(entry), index: soFar() });
   }
   await Promise.all([plan.flush(), listing.flush(), deleted.flush()]);
   return soFar();
-}
-
-/** The entries that globs accept; the others are counted. */
-async function* acceptedEntries(
-  objects: AsyncIterable<ObjectInfo>,
-  accepts: (key: string) => boolean,
-  counts: { excluded: number; markers: number },
-): AsyncGenerator<PlanEntry> {
-  for await (const { key, etag, sizeBytes, lastModifiedMs } of objects) {
-    // Consoles make folders by putting an empty object under a key that ends in a slash.
-    if (key.endsWith('/') && sizeBytes === 0) counts.markers++;
-    else if (!accepts(key)) counts.excluded++;
-    else yield { key, etag, sizeBytes, lastModifiedMs };
-  }
 }
 
 async function commitIndex(output: ObjectStore, index: PlanIndex): Promise<PlanIndex> {

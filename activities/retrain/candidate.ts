@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readEvaluation, type EvaluationMetrics } from '../../data/evaluation/metricsFile.ts';
 import { graphHash, parseGraph } from '../../data/graphFile.ts';
 import { GRAPH_FILE } from '../../data/graph/graphLayout.ts';
-import type { Figures, GraphLineage } from '../../data/models/lineage.ts';
+import { gateSchema, type Figures, type GraphLineage } from '../../data/models/lineage.ts';
 import { publishModel } from '../../data/models/publish.ts';
 import { modelsUri } from '../../data/retrain/artifacts.ts';
 import { verdictKey } from '../../data/retrain/retrainLayout.ts';
@@ -11,16 +11,11 @@ import { MANIFEST } from '../../data/run/layout.ts';
 import { requireRun } from '../../data/run/requireRun.ts';
 import { putJsonOnce, readJson, readJsonIfThere } from '../../data/store/json.ts';
 import { judge } from '../../model/evaluation/gate.ts';
-import type { Verdict } from '../../workflows/retrainTypes.ts';
+import type { Verdict } from '../../workflows/retrain/retrainTypes.ts';
 import { contentOf, putPublished } from './freezeData.ts';
 import type { Pipeline } from './openPipeline.ts';
 
-const verdictSchema = z.object({
-  evaluation: z.string(),
-  passed: z.boolean(),
-  rules: z.array(z.looseObject({ passed: z.boolean(), why: z.string() })),
-  judgedAt: z.iso.datetime(),
-});
+const verdictSchema = gateSchema.extend({ evaluation: z.string(), judgedAt: z.iso.datetime() });
 
 /** Applies the gate's rules to a candidate's figures, and keeps what they say. */
 export async function judgeCandidate(
@@ -79,7 +74,7 @@ export async function publishCandidate(
     lineage: {
       graph: await graphLineage(pipeline, graph),
       figures: figuresOf(metrics),
-      gate: await readJson(output, verdictKey(evaluation)),
+      gate: verdictSchema.parse(await readJson(output, verdictKey(evaluation))),
     },
     signal,
   });

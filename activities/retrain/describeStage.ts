@@ -6,7 +6,7 @@ import { readJson } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 
 const graphSchema = z.object({
-  result: z.object({ categories: z.int(), edges: z.int(), calls: z.int() }),
+  result: z.object({ categories: z.int(), edges: z.int(), calls: z.int(), fallbacks: z.int() }),
 });
 const trainSchema = z.object({
   result: z.object({ rounds: z.int(), bestRound: z.int(), images: z.int() }),
@@ -19,13 +19,18 @@ export async function describeStage(folder: ObjectStore): Promise<{ summary: str
   const manifest = await readJson(folder, MANIFEST);
   switch (kind) {
     case 'graph': {
-      const { categories, edges, calls } = graphSchema.parse(manifest).result;
-      const asked = calls === 0 ? '' : `, ${calls} questions`;
-      return { summary: `${edges} edges to ${categories} categories${asked}`, units: calls };
+      const { categories, edges, calls, fallbacks } = graphSchema.parse(manifest).result;
+      const summary = [
+        `${edges} edges among ${categories} categories`,
+        ...(calls === 0 ? [] : [`${calls} questions`]),
+        ...(fallbacks === 0 ? [] : [`WordNet stands in for ${fallbacks} answers`]),
+      ].join(', ');
+      return { summary, units: calls };
     }
     case 'train': {
       const { rounds, bestRound, images } = trainSchema.parse(manifest).result;
-      return { summary: `${rounds} rounds, the best is ${bestRound}`, units: images };
+      const best = bestRound === 0 ? 'none better than before training' : `the best is ${bestRound}`;
+      return { summary: `${rounds} rounds, ${best}`, units: images };
     }
     case 'evaluate': {
       const { systems, images } = await readEvaluation(folder);

@@ -5,8 +5,9 @@ import { objectState } from '../../data/retrain/objectState.ts';
 import { putJsonOnce, readJsonIfThere } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { snapshotFolder, SNAPSHOTS } from '../../data/training/trainLayout.ts';
-import type { FrozenData } from '../../workflows/retrainTypes.ts';
+import type { FrozenData } from '../../workflows/retrain/retrainTypes.ts';
 import { pipelineCategories, startState, type Pipeline } from './openPipeline.ts';
+import { refuseTestedTwice } from './testedApart.ts';
 
 /** URI of the artifact of a pipeline's training data, in the present state of its manifests. */
 export async function snapshotArtifact({ spec, record, openStore }: Pipeline): Promise<string> {
@@ -48,19 +49,24 @@ export async function writeData(
   });
 }
 
-/** Freezes the training data of a pipeline, once per state of its manifests. */
+/**
+ * Freezes the training data of a pipeline, once per state of its manifests. Throws as `writeSnapshot` does, and as
+ * {@link refuseTestedTwice}.
+ */
 export async function freezeData(pipeline: Pipeline, scope: FreezingScope): Promise<FrozenData> {
   const uri = await snapshotArtifact(pipeline);
   const folder = pipeline.openStore(uri);
   const reused = (await snapshotsOf(folder)) !== undefined;
   const { train, validation } = await writeData(pipeline, folder, scope);
   const published = await readPublished(pipeline, contentHashes({ train, validation }));
+  if (!published) await refuseTestedTwice(pipeline, folder, scope);
   return {
     uri,
     reused,
     images: train.images,
     validationImages: validation.images,
-    published: published?.uri ?? null,
+    // What this run has published itself is no reason not to go on with what comes after.
+    published: published && published.run !== pipeline.record.id ? published.uri : null,
   };
 }
 

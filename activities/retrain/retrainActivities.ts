@@ -10,7 +10,7 @@ import type {
   RetrainSurveyActivities,
   StageEnd,
   Survey,
-} from '../../workflows/retrainTypes.ts';
+} from '../../workflows/retrain/retrainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { judgeCandidate, publishCandidate } from './candidate.ts';
 import { describeStage } from './describeStage.ts';

@@ -6,11 +6,11 @@ import { answersUri, artifactsUri } from '../../data/retrain/artifacts.ts';
 import { TAG_CATEGORIES } from '../../data/retrain/retrainLayout.ts';
 import { claimRun, type RunInputs } from '../../data/run/claim.ts';
 import { GRAPH, SUCCESS } from '../../data/run/layout.ts';
-import { readRunRecord, runIdOf, type RunRecord } from '../../data/run/record.ts';
+import { oneSource, readRunRecord, runIdOf, type RunRecord } from '../../data/run/record.ts';
 import { joinUri } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { snapshotFolder } from '../../data/training/trainLayout.ts';
-import type { StageRun } from '../../workflows/retrainTypes.ts';
+import type { StageRun } from '../../workflows/retrain/retrainTypes.ts';
 import { contentOf } from './freezeData.ts';
 import { pipelineCategories, productionOf, type Pipeline } from './openPipeline.ts';
 import { evaluationArtifact, graphArtifact, trainingArtifact } from './stageArtifacts.ts';
@@ -106,7 +106,7 @@ export async function beginTagging(pipeline: Pipeline, model: string): Promise<S
     {
       kind: 'tag',
       spec: {
-        source,
+        ...oneSource(source),
         include: [],
         exclude: [],
         since: null,

@@ -14,7 +14,7 @@ import { readManifest } from '../../data/dataset/manifest.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Snapshots } from '../../data/dataset/snapshot.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
-import type { Survey, SurveyedStage, SurveyInput } from '../../workflows/retrainTypes.ts';
+import type { Survey, SurveyedStage, SurveyInput } from '../../workflows/retrain/retrainTypes.ts';
 import { finishGraph } from '../graph/finishGraph.ts';
 import { planGraph } from '../graph/planGraph.ts';
 import type { Inference } from '../tag/dependencies.ts';
@@ -32,6 +32,7 @@ import { pipelineCategories, productionOf, startingModel, type Pipeline } from '
 import { lastPaces } from './paces.ts';
 import { evaluationArtifact, graphArtifact, trainingArtifact } from './stageArtifacts.ts';
 import { graphSpec } from './stageRuns.ts';
+import { refuseTestedTwice } from './testedApart.ts';
 
 export interface SurveyDependencies {
   openStore: Pipeline['openStore'];
@@ -69,6 +70,7 @@ export async function surveyRetrain(
     const indices = known ?? (await writeData(pipeline, data, scope));
     const content = contentHashes(indices);
     const published = await readPublished(pipeline, content);
+    if (!published) await refuseTestedTwice(pipeline, data, scope);
     const found = await surveyStages({
       ...{ pipeline, indices, isFrozen: known !== undefined, snapshotUri: data.uri, dependencies },
       scope: { ...scope, folder },

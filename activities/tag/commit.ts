@@ -5,6 +5,7 @@ import { verifyPart } from '../../data/parquet/verify.ts';
 import { encodeFailureRows, encodeTagRows } from '../../data/parquet/write.ts';
 import { partKey, PART_KINDS, spooledPartKey } from '../../data/run/layout.ts';
 import { commitReceipt, publishParts, type Receipt } from '../../data/run/receipt.ts';
+import type { RowName } from '../../data/run/rowNames.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Outcomes } from './spool.ts';
 
@@ -12,10 +13,10 @@ export interface CommitInput {
   output: ObjectStore;
   shard: number;
   attempt: string;
-  /** One for each of the shard's `keys`. */
+  /** One for each of the shard's `names`. */
   outcomes: Outcomes;
-  /** The rows' keys, in plan order. */
-  keys: readonly string[];
+  /** What names the rows, in plan order. */
+  names: readonly RowName[];
   embedding: boolean;
   metadata: PartMetadata;
   fingerprint: Readonly<Record<string, string>>;
@@ -99,16 +100,16 @@ export async function ensurePublished(output: ObjectStore, receipt: Receipt): Pr
   }
 }
 
-function inPlanOrder({ output, shard, outcomes, keys }: CommitInput): {
+function inPlanOrder({ output, shard, outcomes, names }: CommitInput): {
   tagged: TagRow[];
   failed: FailureRow[];
 } {
   const tagged: TagRow[] = [];
   const failed: FailureRow[] = [];
-  for (const [at, key] of keys.entries()) {
+  for (const [at, { key, source }] of names.entries()) {
     const outcome = outcomes.get(at);
     const row = outcome && ('tagged' in outcome ? outcome.tagged : outcome.failed);
-    if (row?.key !== key) {
+    if (row?.key !== key || row.source !== source) {
       throw new Failure(
         'Run.Unaccounted',
         `Shard ${shard} of ${output.uri} has no outcome for ${JSON.stringify(key)}.`,

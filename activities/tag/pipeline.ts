@@ -1,5 +1,6 @@
+import type { FailureRow } from '../../data/parquet/tagRows.ts';
 import type { PlanEntry } from '../../data/run/plan.ts';
-import { imageFailure } from '../imageFailure.ts';
+import { archivedFailure, imageFailure } from '../imageFailure.ts';
 import { Batcher } from './batcher.ts';
 import type { SharedTagger } from './dependencies.ts';
 import type { RunContext } from './runContext.ts';
@@ -29,7 +30,7 @@ export async function tagImages(
   run: RunContext,
   { tagger, attempts, signal }: PipelineOptions,
 ): Promise<void> {
-  const { source, decoder } = run;
+  const { sources, decoder } = run;
   const stop = new AbortController();
   const within = AbortSignal.any([signal, stop.signal]);
   interface Fetched extends Planned {
@@ -38,30 +39,41 @@ export async function tagImages(
     lastModifiedMs: number;
     width: number;
     height: number;
+    versionId: string | null;
   }
   const batcher = new Batcher<Fetched>(tagger, run.imageSide ** 2 * 3, (image, { scores, embedding }) => {
-    const { etag, sizeBytes, lastModifiedMs, width, height } = image;
-    const key = run.rowKey(image.entry.key);
+    const { entry, etag, sizeBytes, lastModifiedMs, width, height, versionId } = image;
     const tags = run.decide(scores);
     report(image.at, {
-      tagged: { key, etag, sizeBytes, lastModifiedMs, width, height, tags, ...(embedding && { embedding }) },
+      tagged: {
+        ...run.rowName(entry),
+        ...{ versionId, etag, sizeBytes, lastModifiedMs, width, height, tags },
+        ...(embedding && { embedding }),
+      },
     });
   });
 
   const one = async (image: Planned): Promise<void> => {
-    const { key, etag } = image.entry;
+    const { source = 0, key, etag, versionId, archived } = image.entry;
     try {
-      const { body, info } = await source.get(key, {
+      if (archived) throw archivedFailure(sources[source]!.describeKey(key));
+      const { body, info } = await sources[source]!.get(key, {
         ...(etag !== null && { ifMatch: etag }),
+        ...(versionId !== undefined && { versionId }),
         maxBytes: run.record.spec.maxBytes,
         signal: within,
       });
       const { pixels, width, height } = await decoder.decode(body, { signal: within });
       const { etag: current, sizeBytes, lastModifiedMs } = info;
-      await batcher.push({ ...image, etag: current, sizeBytes, lastModifiedMs, width, height }, pixels);
+      const known = {
+        etag: current,
+        sizeBytes,
+        lastModifiedMs,
+        versionId: info.versionId ?? versionId ?? null,
+      };
+      await batcher.push({ ...image, ...known, width, height }, pixels);
     } catch (error) {
-      const failed = imageFailure(error);
-      report(image.at, { failed: { key: run.rowKey(key), etag, ...failed, attempts } });
+      report(image.at, { failed: { ...failureName(run, image.entry), ...imageFailure(error), attempts } });
     }
   };
   const lane = async (): Promise<void> => {
@@ -78,4 +90,12 @@ export async function tagImages(
   signal.throwIfAborted();
   const failed = [...lanes, ...flushed].find((result) => result.status === 'rejected');
   if (failed) throw stop.signal.reason ?? failed.reason;
+}
+
+/** What names a planned object in a failure row. */
+export function failureName(
+  run: Pick<RunContext, 'rowName'>,
+  entry: PlanEntry,
+): Pick<FailureRow, 'key' | 'source' | 'versionId' | 'etag'> {
+  return { ...run.rowName(entry), versionId: entry.versionId ?? null, etag: entry.etag };
 }

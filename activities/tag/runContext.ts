@@ -2,6 +2,7 @@ import { Failure } from '../../data/failure.ts';
 import type { PartMetadata, Tag } from '../../data/parquet/tagRows.ts';
 import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/plan.ts';
 import type { TagRecord } from '../../data/run/record.ts';
+import type { RowName } from '../../data/run/rowNames.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Decoder } from './dependencies.ts';
 import type { Turn } from './turn.ts';
@@ -9,7 +10,8 @@ import type { Turn } from './turn.ts';
 /** A run as its shards are worked on: opened once per worker and run, shared by its shards. */
 export interface RunContext {
   output: ObjectStore;
-  source: ObjectStore;
+  /** In the order of the record. */
+  sources: readonly ObjectStore[];
   record: TagRecord;
   decoder: Decoder;
   /** Decoded pixels are [S, S, 3]. */
@@ -23,8 +25,8 @@ export interface RunContext {
   embedding: boolean;
   metadata: PartMetadata;
   fingerprint: Readonly<Record<string, string>>;
-  /** The key that rows have for a key below the source. */
-  rowKey(key: string): string;
+  /** What names a planned object in rows. */
+  rowName(entry: PlanEntry): RowName;
   planShard(shard: number): Promise<PlanEntry[]>;
 }
 

@@ -1,7 +1,6 @@
-import type { FailureRow } from '../../data/parquet/tagRows.ts';
 import { readReceipt, type Receipt } from '../../data/run/receipt.ts';
 import { commitShard, ensurePublished } from './commit.ts';
-import { tagImages, type PipelineOptions, type Planned } from './pipeline.ts';
+import { failureName, tagImages, type PipelineOptions, type Planned } from './pipeline.ts';
 import type { SharedTagger } from './dependencies.ts';
 import type { RunContext } from './runContext.ts';
 import { readSpool, SpoolWriter, type Outcome } from './spool.ts';
@@ -45,7 +44,7 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
   }
 
   const entries = await run.planShard(shard);
-  const keys = entries.map(({ key }) => run.rowKey(key));
+  const names = entries.map(run.rowName);
   const { outcomes, suspects, crashers } = await readSpool(output, shard, options.closed);
   const spool = new SpoolWriter(output, shard, options.attempt);
   const record = (at: number, outcome: Outcome): void => {
@@ -61,7 +60,9 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
   };
   options.progress(progress);
   for (const at of crashers)
-    report(at, { failed: crashed(keys[at]!, entries[at]!.etag, options.attemptNumber) });
+    report(at, {
+      failed: { ...failureName(run, entries[at]!), ...CRASHED, attempts: options.attemptNumber },
+    });
 
   const pipeline: PipelineOptions = {
     tagger: options.tagger,
@@ -103,7 +104,7 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
   }
   const { attempt } = options;
   const { embedding, metadata, fingerprint } = run;
-  return commitShard({ output, shard, attempt, outcomes, keys, embedding, metadata, fingerprint });
+  return commitShard({ output, shard, attempt, outcomes, names, embedding, metadata, fingerprint });
 }
 
 function count(progress: ShardProgress, outcome: Outcome): void {
@@ -120,10 +121,7 @@ function once(image: Planned): () => Promise<Planned | undefined> {
   };
 }
 
-const crashed = (key: string, etag: string | null, attempts: number): FailureRow => ({
-  key,
-  etag,
+const CRASHED = {
   code: 'Image.Crashed',
   message: 'The worker was lost every time it worked on this image, the last time on nothing else.',
-  attempts,
-});
+};

@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../data/store/store.ts';
 import { HEAD_PREFIX } from '../../model/head/shape.ts';
 import type { ModelFolder } from '../../model/modelFolder.ts';
 import type { Parameters } from '../../model/train/parameters.ts';
-import type { TrainResult } from '../../workflows/trainTypes.ts';
+import type { TrainResult } from '../../workflows/train/trainTypes.ts';
 import { readCategories } from '../prepare.ts';
 import { modelCard } from './modelCard.ts';
 import { requirePrepared } from './prepare/prepared.ts';

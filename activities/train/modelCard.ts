@@ -2,7 +2,7 @@ import { isSeen, type Category } from '../../data/categories.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
 import type { TrainCourse } from '../../data/training/trainCourse.ts';
 import { describeFailed, type FailedImages } from '../../data/training/failedImages.ts';
-import type { TrainResult, Validation } from '../../workflows/trainTypes.ts';
+import type { TrainResult, Validation } from '../../workflows/train/trainTypes.ts';
 
 /** The `MODEL_CARD.md` of a trained model: what it is, where it came from, and what it scored. */
 export function modelCard(

@@ -12,7 +12,7 @@ import type {
   PreparedTraining,
   TrainShardProgress,
   Validation,
-} from '../../workflows/trainTypes.ts';
+} from '../../workflows/train/trainTypes.ts';
 import { withHeartbeat } from '../activityScope.ts';
 import { Shared } from '../shared.ts';
 import type { TrainDependencies } from './dependencies.ts';

@@ -17,6 +17,7 @@ export function devCommand(program: Command, finish: (code: number) => void): vo
   command.action(async (flags: Record<string, unknown> & { s3Port?: string; temporalPort?: string }) => {
     const { stateDir } = settingsOf(flags);
     const onProgress = (line: string): void => console.error(line);
+    const buckets = join(stateDir, 's3');
     const temporal = await startOrAttachTemporal({
       dir: stateDir,
       onProgress,
@@ -25,7 +26,7 @@ export function devCommand(program: Command, finish: (code: number) => void): vo
     });
     try {
       const s3 = await startLocalS3({
-        dir: join(stateDir, 's3'),
+        dir: buckets,
         onProgress,
         ...(flags.s3Port !== undefined && { port: Number(flags.s3Port) }),
       });
@@ -38,7 +39,7 @@ export function devCommand(program: Command, finish: (code: number) => void): vo
         for (const [name, value] of Object.entries(environment)) console.log(`export ${name}=${value}`);
         if (temporal.uiUrl !== undefined) console.error(`Temporal's pages: ${temporal.uiUrl}`);
         console.error(
-          'Both servers are up; Ctrl-C stops them. Runs need a worker: `c2srt worker`, with this environment.',
+          `Both servers are up; Ctrl-C stops them. Buckets are the folders in ${buckets}: \`mkdir\` makes one. Runs need a worker: \`c2srt worker\`, with this environment.`,
         );
         await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
       } finally {

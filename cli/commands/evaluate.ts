@@ -6,7 +6,7 @@ import { MANIFEST } from '../../data/run/layout.ts';
 import { readRunRecord } from '../../data/run/record.ts';
 import { readJson } from '../../data/store/json.ts';
 import { openStore } from '../../data/store/open.ts';
-import type { EvaluateResult } from '../../workflows/evaluateTypes.ts';
+import type { EvaluateResult } from '../../workflows/evaluate/evaluateTypes.ts';
 import { EXIT } from '../exit.ts';
 import { readInputs } from '../inputs.ts';
 import { modelUri, prefetchModel } from '../models.ts';

@@ -43,7 +43,8 @@ function linesOf({ uri, lineage, base, parent, cut }: LineageNode): string[] {
       ...trainingLines(lineage.training),
     );
     const gate = published?.gate ?? null;
-    if (gate !== null) lines.push(`  gate       ${JSON.stringify(gate)}`);
+    if (gate !== null)
+      lines.push(...gate.rules.map(({ why }, i) => `  ${i === 0 ? 'gate' : '    '}       ${why}`));
   }
   const further = (name: string, node: LineageNode | null): string[] =>
     node === null ? [] : [`  ${name}`, ...linesOf(node).map((line) => `    ${line}`)];

@@ -14,6 +14,7 @@ import {
   WORKER_SETTINGS,
   withSettings,
 } from '../options.ts';
+import { retrainControls } from '../retrain/controls.ts';
 import { dryRun } from '../retrain/dryRun.ts';
 import { pipelineOf } from '../retrain/pipelineOf.ts';
 import { launch } from '../run/launch.ts';
@@ -58,6 +59,8 @@ export function retrainCommand(program: Command, finish: (code: number) => void)
 export async function retrain(flags: RetrainFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
   const json = flags.json ?? false;
+  // Refuses what cannot be kept, as a ceiling without prices, before there is a folder or an estimate.
+  retrainControls(settings);
   const { spec, inputs } = await pipelineOf({ ...flags }, settings);
   const from = flags.from ?? null;
   if (flags.dryRun) {

@@ -2,22 +2,26 @@ import type { Command } from 'commander';
 import { vocabularyHash } from '../../data/categories.ts';
 import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
+import { sourcesBeside } from '../../data/chain/sourcesBeside.ts';
+import { claimRun, refuseDifferent } from '../../data/run/claim.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
-import { readRunRecord, type RunRecord, type TagSpec } from '../../data/run/record.ts';
+import { readRunRecord, sourceAccess, type RunRecord, type TagSpec } from '../../data/run/record.ts';
+import { liesWithin } from '../../data/run/nestedSources.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';
+import { dryRunTag } from '../dryRun/dryRun.ts';
 import { readInputs, type Inputs } from '../inputs.ts';
-import { claimRun, refuseDifferent } from '../../data/run/claim.ts';
+import { checkKeyLists, copyKeyLists, readSources, type SourceFlags, type Sources } from '../sources.ts';
 import { launch } from '../run/launch.ts';
 import { modelUri, prefetchModel } from '../models.ts';
 import { CONTROL_SETTINGS, sectionOf, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 import { runOfFolder } from '../run/runReference.ts';
 import { tagSummary } from '../run/tag/outcome.ts';
-import type { TagCorpusResult } from '../../workflows/types.ts';
+import type { TagCorpusResult } from '../../workflows/tag/tagTypes.ts';
 
-export interface TagFlags {
+export interface TagFlags extends SourceFlags {
   categories: string;
   out: string;
   graph?: string;
@@ -27,6 +31,7 @@ export interface TagFlags {
   topK?: string;
   threshold?: string;
   embedding?: boolean;
+  dryRun?: boolean;
   config?: string;
   json?: boolean;
 }
@@ -35,9 +40,26 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
   const command = program
     .command('tag')
     .description('Tag every image of a bucket or folder with the categories of a file, into Parquet.')
-    .argument('<source>', 's3://bucket/prefix, file:///folder or a folder')
+    .argument(
+      '[sources...]',
+      's3://bucket/prefix, file:///folder, a folder, or the manifest.json of an S3 Inventory report',
+    )
     .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
-    .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the source")
+    .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the sources")
+    .option(
+      '--keys <list>',
+      'only the keys of a list, of which the sources say where; may be given again',
+      add,
+    )
+    .option(
+      '--inventory <manifest>',
+      'S3 Inventory manifest to read instead of listing; may be given again',
+      add,
+    )
+    .option(
+      '--dry-run',
+      'only say what would be tagged, and what it would take by a sample that is really tagged',
+    )
     .option('--json', 'print one JSON object at the end, nothing else');
   withTagFlags(command);
   withSettings(command, [
@@ -50,12 +72,16 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
     'decodeTimeoutMs',
     'stateDir',
   ]);
-  command.action(async (source: string, flags: TagFlags) => finish(await tag(source, flags)));
+  command.action(async (sources: string[], flags: TagFlags) => finish(await tag(sources, flags)));
 }
 
-/** Adds the flags that say what a run makes of its source, categories and folder. */
+const add = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** Adds the flags that say what a run makes of its sources, categories and folder. */
 export function withTagFlags(command: Command): Command {
   return command
+    .option('--unsigned', 'read the sources without credentials, as public buckets allow')
+    .option('--requester-pays', 'agree to pay for reading the sources')
     .option(
       '--graph <file>',
       "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
@@ -69,25 +95,29 @@ export function withTagFlags(command: Command): Command {
 }
 
 /** The `tag` command; returns its exit code. */
-export async function tag(source: string, flags: TagFlags): Promise<number> {
+export async function tag(named: readonly string[], flags: TagFlags): Promise<number> {
   const settings = settingsOf({ ...flags });
   const json = flags.json ?? false;
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
   const inputs = await readInputs(flags);
-  const spec = await tagSpecOf(canonicalUri(source), flags, settings, inputs);
-  refuseNested(spec.source, run.output);
+  const sources = await readSources(named, flags);
+  const spec = await tagSpecOf(sources.spec, flags, settings, inputs);
+  refuseNested(spec.sources, run.output);
 
   const existing = await readRunRecord(output);
   if (existing) {
     refuseDifferent(output, existing, { kind: 'tag', spec });
     if (await output.head(SUCCESS)) return reportFinished(output, existing, json);
   } else {
-    await refuseUnreadable(spec);
+    await refuseUnreadable(spec, json ? () => undefined : console.error);
   }
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
-  if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
+  if (flags.dryRun || !(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
+  if (flags.dryRun)
+    return dryRunTag({ spec, inputs, copies: sources.copies, output: run.output, settings, json });
   if (!existing) {
+    await copyKeyLists(output, sources.copies);
     await claimRun(output, inputs, {
       version: 1,
       kind: 'tag',
@@ -101,14 +131,14 @@ export async function tag(source: string, flags: TagFlags): Promise<number> {
 
 /** What the flags and settings of `tag` ask for. */
 export async function tagSpecOf(
-  source: string,
+  sources: Sources['spec'],
   flags: TagFlags,
   settings: Settings,
   { categories, graph }: Inputs,
 ): Promise<TagSpec> {
   const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
   return {
-    source,
+    ...sources,
     include: flags.include ?? [],
     exclude: flags.exclude ?? [],
     since: flags.since === undefined ? null : canonicalUri(flags.since),
@@ -153,22 +183,37 @@ function numberFlag(
 }
 
 /** A run that lists its own output would never be the same twice. */
-export function refuseNested(source: string, output: string): void {
-  if (output !== source && !`${output}/`.startsWith(`${source}/`)) return;
-  throw new Failure('Usage.OutputInsideSource', `--out ${output} lies inside the source ${source}.`, {
+export function refuseNested(sources: TagSpec['sources'], output: string): void {
+  const source = sources.find(({ uri }) => liesWithin(output, uri));
+  if (!source) return;
+  throw new Failure('Usage.OutputInsideSource', `--out ${output} lies inside the source ${source.uri}.`, {
     subject: output,
-    hint: 'Choose an --out outside of it.',
+    hint: 'Choose an --out outside of it, or name only the prefix of it that the images are in.',
   });
 }
 
-/** Says now, and not in a worker's retries, that a bucket or folder, or the run to go on from, is not there. */
-export async function refuseUnreadable({ source, since }: Pick<TagSpec, 'source' | 'since'>): Promise<void> {
-  for await (const _ of openStore(source).list()) break;
-  if (since !== null) await refuseOtherSource(openStore(since), source);
+/**
+ * Says now, and not in a worker's retries, that a source, a key list or the run to go on from is not there, or not fit.
+ *
+ * @param notice told of sources that are new since that run
+ */
+export async function refuseUnreadable(spec: TagSpec, notice: (text: string) => void): Promise<void> {
+  if (spec.keys.length > 0) await checkKeyLists(spec);
+  else
+    for (const { uri, inventory } of spec.sources)
+      if (!inventory) for await (const _ of openStore(uri, sourceAccess(spec)).list()) break;
+  if (spec.since !== null) await checkSince(openStore(spec.since), spec, notice);
 }
 
-/** An incremental run needs a finished run of the same source to compare with. */
-async function refuseOtherSource(since: ObjectStore, source: string): Promise<void> {
+/**
+ * An incremental run needs a finished run to compare with, and all of that one's sources: of one that it left out it
+ * could not say what is gone. New sources may join them; how each is listed may differ.
+ */
+async function checkSince(
+  since: ObjectStore,
+  { sources }: TagSpec,
+  notice: (text: string) => void,
+): Promise<void> {
   const base = await readRunRecord(since);
   if (base?.kind !== 'tag' || !(await since.head(SUCCESS))) {
     throw new Failure('Usage.Since', `--since ${since.uri} is not the folder of a finished tag run.`, {
@@ -176,13 +221,18 @@ async function refuseOtherSource(since: ObjectStore, source: string): Promise<vo
       hint: '`c2srt status` says where that run is.',
     });
   }
-  if (base.spec.source !== source) {
+  const missing = sourcesBeside(sources, base.spec.sources);
+  if (missing.length > 0)
     throw new Failure(
       'Usage.Since',
-      `--since ${since.uri} is a run of ${base.spec.source}, not of ${source}.`,
-      { subject: since.uri },
+      `--since ${since.uri} is a run of ${missing.join(', ')} too, which is no source here.`,
+      {
+        subject: since.uri,
+        hint: 'Name all sources of that run, and new ones beside them; or start another run without --since.',
+      },
     );
-  }
+  const added = sourcesBeside(base.spec.sources, sources);
+  if (added.length > 0) notice(`New since that run, so all of it is tagged: ${added.join(', ')}`);
 }
 
 export async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {

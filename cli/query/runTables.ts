@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { Failure } from '../../data/failure.ts';
+import type { SourceAccess } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { withDuckDb } from './duckDb.ts';
 import { openFolders } from './s3Access.ts';
@@ -12,9 +13,9 @@ import { queriedRuns, tableStatements } from './tables.ts';
 export async function withTables<Result>(
   output: ObjectStore,
   { withChain }: { withChain: boolean },
-  use: (connection: DuckDBConnection, source: string) => Promise<Result>,
+  use: (connection: DuckDBConnection, access: SourceAccess) => Promise<Result>,
 ): Promise<Result> {
-  const { source, runs, layout } = await queriedRuns(output);
+  const { access, runs, layout } = await queriedRuns(output);
   if (withChain && layout === 'long')
     throw new Failure('Usage.Layout', `${output.uri} has a row per tag, so it has no \`current\`.`, {
       subject: output.uri,
@@ -26,7 +27,7 @@ export async function withTables<Result>(
     try {
       for (const statement of tableStatements(runs, withChain, folders.pathOf))
         await connection.run(statement);
-      return await use(connection, source);
+      return await use(connection, access);
     } finally {
       await folders.close();
     }

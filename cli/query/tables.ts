@@ -3,14 +3,15 @@ import { readCompactRecord } from '../../data/chain/compactRecord.ts';
 import { Failure } from '../../data/failure.ts';
 import type { Layout } from '../../data/parquet/verifyFormat.ts';
 import { SUCCESS } from '../../data/run/layout.ts';
+import { sourceAccess, type SourceAccess } from '../../data/run/record.ts';
 import { rowsSql, viewRunOf, viewSql, type ViewRun } from '../../data/chain/viewSql.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 
 /** What commands that query a folder read: a run and the ones before it, oldest first, or a compacted data set. */
 export interface QueriedRuns {
-  /** URI of the images. */
-  source: string;
+  /** How the images are read. */
+  access: SourceAccess;
   runs: readonly ViewRun[];
   /** Of a compacted data set; runs have rows. */
   layout: Layout;
@@ -25,7 +26,7 @@ export async function queriedRuns(output: ObjectStore): Promise<QueriedRuns> {
   const compact = await readCompactRecord(output);
   if (!compact) {
     const chain = await readChain(output, openStore);
-    return { source: chain.at(-1)!.record.spec.source, runs: chain.map(viewRunOf), layout: 'rows' };
+    return { access: sourceAccess(chain.at(-1)!.record.spec), runs: chain.map(viewRunOf), layout: 'rows' };
   }
   if (!(await output.head(SUCCESS)))
     throw new Failure('Run.Unfinished', `The data set in ${output.uri} is not whole.`, {
@@ -38,9 +39,10 @@ export async function queriedRuns(output: ObjectStore): Promise<QueriedRuns> {
     hasParts: true,
     hasDeletions: false,
     isPartitioned: compact.format.partitionBy !== null,
-    keyPrefix: '',
+    sources: compact.sources,
+    isUnnamed: false,
   };
-  return { source: compact.source, runs: [run], layout: compact.format.layout };
+  return { access: sourceAccess(compact), runs: [run], layout: compact.format.layout };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError } from '@temporalio/client';
 import type { RetrainSettings } from '../../data/config/retrainSchema.ts';
 import type { Settings } from '../../data/config/schema.ts';
 import { costOf } from '../../data/graph/tokens.ts';
@@ -6,8 +7,9 @@ import { writePipeline } from '../../data/retrain/pipeline.ts';
 import type { Stage } from '../../data/retrain/stages.ts';
 import { openStore } from '../../data/store/open.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import type { Survey, SurveyedStage } from '../../workflows/retrainTypes.ts';
+import type { Survey, SurveyedStage } from '../../workflows/retrain/retrainTypes.ts';
 import { EXIT } from '../exit.ts';
+import { rootFailure } from '../run/follow.ts';
 import { unpolledQueues } from '../run/pending.ts';
 import { etaText } from '../run/progressDisplay.ts';
 import { openSession } from '../run/session.ts';
@@ -43,10 +45,13 @@ export async function dryRun({
         process.stderr.write(`waiting: no worker polls \`${queue}\`; start one with \`c2srt worker\`\n`);
     const { heartbeatTimeoutS } = settings;
     const pipeline = await writePipeline(spec, inputs, openStore);
-    survey = (await session.client.workflow.execute('surveyRetrain', {
+    const surveying = await session.client.workflow.start('surveyRetrain', {
       workflowId: `survey-${spec.name}-${randomUUID()}`,
       taskQueue: QUEUES.orchestrate,
       args: [{ pipeline, from, heartbeatTimeoutS }],
+    });
+    survey = (await surveying.result().catch((error: unknown) => {
+      throw error instanceof WorkflowFailedError ? rootFailure(error) : error;
     })) as Survey;
   } finally {
     await session.close();
@@ -67,7 +72,7 @@ function costUsd(
   gpuHourUsd: number,
 ): number | null {
   const prices = { input, output };
-  if (tokens) return costOf(tokens, prices);
+  if (tokens) return input + output > 0 ? costOf(tokens, prices) : null;
   return ON_GPU.includes(stage) && seconds !== null && gpuHourUsd > 0 ? (seconds / 3600) * gpuHourUsd : null;
 }
 
@@ -94,8 +99,15 @@ function describe(
   const without = unpaced
     .map(({ stage }) => stage)
     .filter((stage) => stage !== 'gate' && stage !== 'approval' && stage !== 'publish');
-  return [
-    ...lines,
-    `in all    about ${etaText({ etaSeconds: total.seconds })}${total.usd > 0 ? `, $${total.usd.toFixed(2)}` : ''}${without.length === 0 ? '' : `, without ${without.join(', ')}: no earlier run in this store tells their pace, or how much there is`}`,
+  const isKnown = stages.some(({ seconds }) => seconds !== null);
+  const inAll = [
+    ...(isKnown ? [`about ${etaText({ etaSeconds: total.seconds })}`] : []),
+    ...(total.usd > 0 ? [`$${total.usd.toFixed(2)}`] : []),
+    ...(without.length === 0
+      ? []
+      : [
+          `${isKnown || total.usd > 0 ? 'without' : 'not known for'} ${without.join(', ')}: no earlier run in this store tells their pace, or how much there is`,
+        ]),
   ];
+  return [...lines, ...(inAll.length === 0 ? [] : [`in all    ${inAll.join(', ')}`])];
 }

@@ -11,6 +11,7 @@ import { graphHash, parseGraph } from '../../data/graphFile.ts';
 import { aliasKey } from '../../data/models/modelPlaces.ts';
 import type { PipelineInputs } from '../../data/retrain/pipeline.ts';
 import type { RetrainSpec } from '../../data/retrain/retrainSpec.ts';
+import { oneSource } from '../../data/run/record.ts';
 import { canonicalUri, joinUri } from '../../data/store/open.ts';
 import { refuseNested } from '../commands/tag.ts';
 import { modelUri } from '../models.ts';
@@ -35,6 +36,7 @@ export async function pipelineOf(
   const train = sectionOf('train', flags);
   const evaluate = sectionOf('evaluate', flags);
   const graphSettings = sectionOf('graph', flags);
+  const gate = sectionOf('gate', flags);
   const required = (name: keyof RetrainSettings & ('store' | 'data' | 'categories')): string => {
     const value = section[name];
     if (value !== undefined) return value;
@@ -61,6 +63,7 @@ export async function pipelineOf(
   );
   refuseUncomparable({ validation, test, train, evaluate, file });
   refuseNothingSeen(categories, required('categories'));
+  refuseUnmeasured(gate, evaluate, file);
   for (const uri of [data, validation, test]) if (uri !== null) await refuseUnreadable(uri);
 
   const graph = await fileGraph(graphSettings, file, here);
@@ -90,7 +93,7 @@ export async function pipelineOf(
       approvalHours: section.approval ? section.approvalTimeoutHours : null,
       from: null,
       tag,
-      settings: { train, graph: graphSettings, evaluate, gate: sectionOf('gate', flags) },
+      settings: { train, graph: graphSettings, evaluate, gate },
     },
     inputs: { categories, graph: graph?.json, tagCategories },
   };
@@ -135,6 +138,32 @@ function refuseUncomparable({
     );
 }
 
+/** A rule about figures that are not computed would fail after the training, not before. */
+function refuseUnmeasured(
+  { rules }: RetrainSpec['settings']['gate'],
+  { topK, baselines }: RetrainSpec['settings']['evaluate'],
+  file: string,
+): void {
+  const figures = ['mAP', ...topK.map((k) => `F1@${k}`)];
+  for (const { metric, against } of rules) {
+    if (!figures.includes(metric))
+      throw new Failure(
+        'Config.Invalid',
+        `gate.rules in ${file} asks for ${metric}, which is not evaluated.`,
+        {
+          subject: file,
+          hint: `evaluate.topK is ${topK.join(', ')}: add the rule's K to it, or change the rule.`,
+        },
+      );
+    if (!baselines && typeof against === 'string' && against !== 'production')
+      throw new Failure(
+        'Config.Invalid',
+        `gate.rules in ${file} compares ${metric} with ${against}, which evaluate.baselines: false leaves out.`,
+        { subject: file, hint: 'Set evaluate.baselines to true, or change the rule.' },
+      );
+  }
+}
+
 function refuseNothingSeen(categories: readonly Category[], file: string): void {
   if (categories.some(isSeen)) return;
   throw new Failure('Categories.NoSeen', `${file} has no seen category: there is nothing to train on.`, {
@@ -172,7 +201,7 @@ function tagOf(
   if (section.tagSource === undefined || categories === undefined) return null;
   const source = canonicalUri(here(section.tagSource));
   const out = section.tagOut === undefined ? joinUri(store, 'tags') : canonicalUri(here(section.tagOut));
-  refuseNested(source, out);
+  refuseNested(oneSource(source).sources, out);
   return {
     source,
     vocabulary: vocabularyHash([...categories]),

@@ -12,7 +12,7 @@ export function reportOutcome(
 ): number {
   const view = VIEWS[run.kind];
   const again = embedded
-    ? 'The same command, or `c2srt resume`, goes on from there'
+    ? `\`c2srt resume ${run.output}\` goes on from there`
     : `It goes on without this command: \`c2srt status ${run.id}\``;
   switch (outcome.kind) {
     case 'finished':

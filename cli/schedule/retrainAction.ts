@@ -2,7 +2,7 @@ import { flagName, type Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { writePipeline } from '../../data/retrain/pipeline.ts';
 import { openStore } from '../../data/store/open.ts';
-import type { ScheduledRetrainInput } from '../../workflows/retrainTypes.ts';
+import type { ScheduledRetrainInput } from '../../workflows/retrain/retrainTypes.ts';
 import { retrainControls } from '../retrain/controls.ts';
 import { pipelineOf } from '../retrain/pipelineOf.ts';
 import type { ScheduledAction } from './action.ts';

@@ -3,15 +3,16 @@ import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import { probeConditionalPuts } from '../../data/store/probe.ts';
-import type { TagIncrementInput } from '../../workflows/incrementTypes.ts';
+import type { TagIncrementInput } from '../../workflows/tag/incrementTypes.ts';
 import { refuseNested, refuseUnreadable, tagSpecOf, type TagFlags } from '../commands/tag.ts';
 import { readInputs } from '../inputs.ts';
 import { unpinnedModelUri } from '../models.ts';
+import { readSources, type Sources } from '../sources.ts';
 import type { ScheduledAction } from './action.ts';
 
-/** Flags of `tag`, and its source. */
-export interface TagActionFlags extends Omit<TagFlags, 'categories' | 'out'> {
-  source?: string;
+/** Flags of `tag`, and its sources. Lists and inventories are of one moment: each run would read the same again. */
+export interface TagActionFlags extends Omit<TagFlags, 'categories' | 'out' | 'keys' | 'inventory'> {
+  source?: string[];
   categories?: string;
   out?: string;
 }
@@ -21,6 +22,8 @@ export const TAG_FLAGS = [
   'source',
   'categories',
   'out',
+  'unsigned',
+  'requesterPays',
   'graph',
   'include',
   'exclude',
@@ -43,11 +46,14 @@ export async function tagAction(
     out: required('--out', flags.out),
   };
   const inputs = await readInputs(given);
+  const sources = await readSources(given.source, given);
+  refuseInventories(sources.spec);
   // Pinned here, an alias is known to be there; each run pins it again.
-  const { retry: _, ...spec } = await tagSpecOf(canonicalUri(given.source), given, settings, inputs);
+  const asked = await tagSpecOf(sources.spec, given, settings, inputs);
   const out = canonicalUri(given.out);
-  refuseNested(spec.source, out);
-  await refuseUnreadable(spec);
+  refuseNested(asked.sources, out);
+  await refuseUnreadable(asked, console.error);
+  const { retry: _, ...spec } = asked;
   const chain = openStore(out);
   await probeConditionalPuts(chain);
   const request = await writeIncrementRequest(chain, {
@@ -70,7 +76,20 @@ export async function tagAction(
   };
 }
 
-function required(flag: string, value: string | undefined): string {
+function refuseInventories({ sources }: Sources['spec']): void {
+  const inventory = sources.find((source) => source.inventory !== null)?.inventory;
+  if (inventory)
+    throw new Failure(
+      'Usage.Source',
+      `--source ${inventory.uri} is an inventory: no run would find anything new in it.`,
+      {
+        subject: inventory.uri,
+        hint: 'Name its bucket or a prefix, which each run lists anew.',
+      },
+    );
+}
+
+function required<T>(flag: string, value: T | undefined): T {
   if (value !== undefined) return value;
   throw new Failure('Usage.Flag', `${flag} is missing: a schedule of tag runs needs it.`);
 }

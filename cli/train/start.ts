@@ -5,7 +5,7 @@ import { MANIFEST } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
 import type { TrainRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import type { TrainResult } from '../../workflows/trainTypes.ts';
+import type { TrainResult } from '../../workflows/train/trainTypes.ts';
 import { EXIT } from '../exit.ts';
 import type { Inputs } from '../inputs.ts';
 import type { RunReference } from '../run/runReference.ts';

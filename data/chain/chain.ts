@@ -3,6 +3,7 @@ import type { ObjectStore } from '../store/store.ts';
 import { readPlanIndex, type PlanIndex } from '../run/plan.ts';
 import type { TagRecord, TagSpec } from '../run/record.ts';
 import { requireFinishedTagRun } from '../run/requireRun.ts';
+import { nestedSources } from '../run/nestedSources.ts';
 
 /** A finished run of a chain. */
 export interface ChainRun {
@@ -46,7 +47,8 @@ export async function readChain(
 /**
  * The chains of several runs as one, oldest first: the first run's, then of each next one what is not in it yet.
  *
- * @throws Failure as {@link readChain}; `Run.Different` where they are not runs of one source.
+ * @throws Failure as {@link readChain}; `Run.Different` where a source of one lies within one of another, so that an
+ *   image would have two names.
  */
 export async function readChains(
   outputs: readonly ObjectStore[],
@@ -56,12 +58,13 @@ export async function readChains(
   for (const output of outputs)
     for (const run of await readChain(output, openStore))
       if (!all.some((known) => known.output.uri === run.output.uri)) all.push(run);
-  const [first, ...others] = all;
-  const other = others.find(({ record }) => record.spec.source !== first!.record.spec.source);
-  if (!other) return all;
-  const [a, b] = [first!.record.spec.source, other.record.spec.source];
-  throw new Failure('Run.Different', `${first!.output.uri} is of ${a}, and ${other.output.uri} of ${b}.`, {
-    subject: other.output.uri,
-    hint: 'One view is of one source: give runs of the same one.',
-  });
+  const runOf = new Map(all.flatMap((run) => run.record.spec.sources.map(({ uri }) => [uri, run] as const)));
+  const nested = nestedSources([...runOf.keys()]);
+  if (!nested) return all;
+  const [outer, inner] = nested.map((uri) => ({ uri, run: runOf.get(uri)!.output.uri }));
+  throw new Failure(
+    'Run.Different',
+    `The source ${inner!.uri} of ${inner!.run} lies within ${outer!.uri} of ${outer!.run}.`,
+    { subject: inner!.uri, hint: 'One view is of sources none of which lies within another.' },
+  );
 }

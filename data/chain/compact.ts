@@ -34,7 +34,7 @@ export interface CompactOptions {
 const PART_EMBEDDING_VALUES = 16_000_000;
 
 /**
- * Writes what a chain of runs, oldest first, has come to as parts of one data set, in UTF-8 byte order of the keys.
+ * Writes what a chain of runs, oldest first, has come to as parts of one data set, in UTF-8 byte order of source and key.
  * The same chain and format give the same parts, so whoever was interrupted starts over. Memory is a few parts, and two
  * per run.
  *

@@ -24,8 +24,10 @@ export type CompactFormat = z.infer<typeof formatSchema>;
 
 const compactRecordSchema = z.object({
   version: z.literal(1),
-  /** URI of the images. */
-  source: z.string(),
+  /** URIs of the images' sources, and how they are read. */
+  sources: z.array(z.string()).min(1),
+  unsigned: z.boolean(),
+  requesterPays: z.boolean(),
   /** The runs that it is the current view of, oldest first. */
   runs: z.array(z.object({ id: z.string(), output: z.string() })).min(1),
   format: formatSchema,

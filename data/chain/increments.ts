@@ -15,6 +15,7 @@ import { requireFinishedTagRun } from '../run/requireRun.ts';
 import { putJsonOnce, readJson } from '../store/json.ts';
 import { joinUri } from '../store/open.ts';
 import type { ObjectStore } from '../store/store.ts';
+import { sourcesBeside } from './sourcesBeside.ts';
 
 const HEAD = '_schedule/head.json';
 const requestKey = (hash: string): string => `_schedule/requests/${hash}.json`;
@@ -78,8 +79,8 @@ export interface IncrementOptions {
  * The run that is next in a chain: a new one, incremental to the newest finished run; or the newest, where that is not
  * finished yet. The run's folder is ready for its workflow, unless another workflow holds it. Asking again gives the same.
  *
- * @throws Failure `Model.NoAlias`, `Model.NoVersion`; `Schedule.OtherSource` where the newest run is of another source;
- *   `Run.NotFound`, `Run.Unfinished` where what the first run is to go on from is no finished run
+ * @throws Failure `Model.NoAlias`, `Model.NoVersion`; `Schedule.OtherSource` where the newest run has a source that is not
+ *   asked for; `Run.NotFound`, `Run.Unfinished` where what the first run is to go on from is no finished run
  */
 export async function nextIncrement(chain: ObjectStore, options: IncrementOptions): Promise<Increment> {
   const { openStore, by, execution, takeOver } = options;
@@ -159,11 +160,15 @@ async function writeRun(
 
 async function refuseOtherSource(since: ObjectStore, { spec }: IncrementRequest): Promise<void> {
   const before = await requireFinishedTagRun(since);
-  if (before.spec.source === spec.source) return;
+  const missing = sourcesBeside(spec.sources, before.spec.sources);
+  if (missing.length === 0) return;
   throw new Failure(
     'Schedule.OtherSource',
-    `${since.uri} is a run of ${before.spec.source}, not of ${spec.source}.`,
-    { subject: since.uri, hint: 'A chain is of one source: give the schedule another --out.' },
+    `${since.uri} is a run of ${missing.join(', ')} too, which is no source of the schedule.`,
+    {
+      subject: since.uri,
+      hint: 'A chain keeps its sources, and new ones may join them: name them all, or give the schedule another --out.',
+    },
   );
 }
 

@@ -1,13 +1,17 @@
 import { Failure } from '../failure.ts';
+import type { RowName } from '../run/rowNames.ts';
 import { compareUtf8 } from '../utf8Order.ts';
 
+const compare = (a: RowName, b: RowName): number =>
+  compareUtf8(a.source, b.source) || compareUtf8(a.key, b.key);
+
 /**
- * Merges streams in UTF-8 byte order of their keys, the oldest stream first, into one: of items with the same key only
- * the newest stream's. Holds one item per stream.
+ * Merges streams in UTF-8 byte order of source and key, the oldest stream first, into one: of items with the same name
+ * only the newest stream's. Holds one item per stream.
  *
  * @throws Failure `Run.Unordered` where a stream is not in that order, which would make the merge wrong.
  */
-export async function* mergeNewest<Item extends { key: string }>(
+export async function* mergeNewest<Item extends RowName>(
   streams: readonly AsyncIterable<Item>[],
 ): AsyncGenerator<Item, void, undefined> {
   const iterators = streams.map((stream) => stream[Symbol.asyncIterator]() as AsyncIterator<Item, void>);
@@ -17,7 +21,7 @@ export async function* mergeNewest<Item extends { key: string }>(
     const next = await iterators[at]!.next();
     const value = next.done ? undefined : next.value;
     heads[at] = value;
-    if (value && before && compareUtf8(value.key, before.key) <= 0)
+    if (value && before && compare(value, before) <= 0)
       throw new Failure(
         'Run.Unordered',
         `A run has ${JSON.stringify(value.key)} after ${JSON.stringify(before.key)}, out of the order of its plan.`,
@@ -27,11 +31,11 @@ export async function* mergeNewest<Item extends { key: string }>(
   try {
     for (const at of iterators.keys()) await advance(at);
     for (;;) {
-      let first: string | undefined;
-      for (const head of heads)
-        if (head && (first === undefined || compareUtf8(head.key, first) < 0)) first = head.key;
-      if (first === undefined) return;
-      const of = heads.flatMap((head, at) => (head?.key === first ? [at] : []));
+      let first: Item | undefined;
+      for (const head of heads) if (head && (!first || compare(head, first) < 0)) first = head;
+      if (!first) return;
+      const { source, key } = first;
+      const of = heads.flatMap((head, at) => (head?.key === key && head.source === source ? [at] : []));
       yield heads[of.at(-1)!]!;
       for (const at of of) await advance(at);
     }

@@ -16,6 +16,8 @@ const NO_VALUE = '__HIVE_DEFAULT_PARTITION__';
 /** Columns of the rows, which a partition's would hide. */
 const TAKEN = [
   'key',
+  'source',
+  'version_id',
   'etag',
   'size_bytes',
   'last_modified',

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ChainRun } from './chain.ts';
 import { DELETIONS, PART_KINDS, type PartKind } from '../run/layout.ts';
-import { rowPrefix } from '../run/rowKeys.ts';
+import { sourcePrefix } from '../run/rowNames.ts';
 
 /**
  * Columns of the view, which start it off without a row, so that it has them in this order whatever the runs have.
@@ -9,6 +9,8 @@ import { rowPrefix } from '../run/rowKeys.ts';
  */
 const COLUMNS: readonly (readonly [name: string, type: string])[] = [
   ['key', 'VARCHAR'],
+  ['source', 'VARCHAR'],
+  ['version_id', 'VARCHAR'],
   ['etag', 'VARCHAR'],
   ['size_bytes', 'BIGINT'],
   ['last_modified', 'TIMESTAMPTZ'],
@@ -31,8 +33,10 @@ export interface ViewRun {
   hasDeletions: boolean;
   /** Whether its tags lie in folders that are columns too. */
   isPartitioned: boolean;
-  /** What rows' keys have before the key below the source, by which what is gone is listed. */
-  keyPrefix: string;
+  /** URIs of its sources, by whose numbers what is gone is listed. */
+  sources: readonly string[];
+  /** Whether its parts may be of schema 1, whose rows do not name the only source. */
+  isUnnamed: boolean;
 }
 
 export const viewRunOf = ({ output, record, index }: ChainRun): ViewRun => ({
@@ -41,17 +45,18 @@ export const viewRunOf = ({ output, record, index }: ChainRun): ViewRun => ({
   hasParts: index.shards > 0,
   isPartitioned: false,
   hasDeletions: (index.since?.deleted.shards ?? 0) > 0,
-  keyPrefix: rowPrefix(record.spec.source),
+  sources: record.spec.sources.map(({ uri }) => uri),
+  isUnnamed: record.rowsLackSource ?? false,
 });
 
 /** Where DuckDB finds the folder of a store: its own URI, or the path of a folder. */
 export const duckDbPath = (uri: string): string => (uri.startsWith('file:') ? fileURLToPath(uri) : uri);
 
 /**
- * The SELECT statement, in DuckDB's dialect, that gives what a chain of runs has come to: every key once, with the tags
- * or the failure of the latest run that had it; keys that a later run found gone are left out.
+ * The SELECT statement, in DuckDB's dialect, that gives what a chain of runs has come to: every image once, by source
+ * and key, with the tags or the failure of the latest run that had it; what a later run found gone is left out.
  *
- * Older runs are read past the keys of the later ones, which are the ones that have to fit into memory: a chain starts
+ * Older runs are read past the names of the later ones' images, which are what has to fit into memory: a chain starts
  * with a full run and goes on with small ones.
  *
  * @param runs oldest first.
@@ -61,9 +66,9 @@ export function viewSql(runs: readonly ViewRun[], pathOf = duckDbPath): string {
   const later: string[] = [];
   const selects = [`SELECT ${typedNulls(COLUMNS)} WHERE false`];
   for (const [at, run] of runs.entries()) {
-    const newer = runs.slice(at + 1).flatMap((next) => keysOf(next, pathOf));
+    const newer = runs.slice(at + 1).flatMap((next) => namesOf(next, pathOf));
     if (newer.length > 0) later.push(`later_than_${at} AS (${newer.join(' UNION ALL ')})`);
-    const past = newer.length > 0 ? ` ANTI JOIN later_than_${at} USING (key)` : '';
+    const past = newer.length > 0 ? ` ANTI JOIN later_than_${at} USING (source, key)` : '';
     for (const kind of run.hasParts ? PART_KINDS : [])
       selects.push(`SELECT *, ${quoted(run.id)} AS run FROM ${partsSql(run, kind, pathOf)} AS part${past}`);
   }
@@ -83,32 +88,42 @@ export const rowsSql = (run: ViewRun, kind: PartKind, pathOf = duckDbPath): stri
     : `SELECT ${typedNulls(COLUMNS.filter(([name]) => COLUMNS_OF[kind].includes(name)))} WHERE false`;
 
 const COLUMNS_OF: Readonly<Record<PartKind, readonly string[]>> = {
-  tags: ['key', 'etag', 'size_bytes', 'last_modified', 'width', 'height', 'tags'],
-  failures: ['key', 'etag', 'code', 'message', 'attempts'],
+  tags: ['key', 'source', 'version_id', 'etag', 'size_bytes', 'last_modified', 'width', 'height', 'tags'],
+  failures: ['key', 'source', 'version_id', 'etag', 'code', 'message', 'attempts'],
 };
 
 const typedNulls = (columns: typeof COLUMNS): string =>
   columns.map(([name, type]) => `NULL::${type} AS ${name}`).join(', ');
 
-/** The parts of a kind in a folder as a table function. */
-const partsSql = (
-  { uri, isPartitioned }: ViewRun,
+/** The parts of a kind in a folder as a table. */
+function partsSql(
+  { uri, isPartitioned, isUnnamed, sources }: ViewRun,
   kind: PartKind,
   pathOf: (uri: string) => string,
-): string =>
-  isPartitioned && kind === 'tags'
-    ? `read_parquet(${filesIn(pathOf(uri), 'tags/**/*.parquet')}, hive_partitioning = true)`
-    : `read_parquet(${filesIn(pathOf(uri), `${kind}/*.parquet`)})`;
+): string {
+  if (isPartitioned && kind === 'tags')
+    return `read_parquet(${filesIn(pathOf(uri), 'tags/**/*.parquet')}, hive_partitioning = true)`;
+  const files = filesIn(pathOf(uri), `${kind}/*.parquet`);
+  if (!isUnnamed) return `read_parquet(${files})`;
+  const named = typedNulls(COLUMNS.filter(([name]) => ['key', 'source', 'version_id'].includes(name)));
+  return `(SELECT * REPLACE (coalesce(source, ${quoted(sources[0]!)}) AS source) FROM (SELECT ${named} WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${files}, union_by_name = true)))`;
+}
 
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Queries that together give the row keys that a run planned or found gone. */
-function keysOf(run: ViewRun, pathOf: (uri: string) => string): string[] {
-  const { uri, hasParts, hasDeletions, keyPrefix } = run;
-  const planned = hasParts ? PART_KINDS.map((kind) => `SELECT key FROM ${partsSql(run, kind, pathOf)}`) : [];
+/** Queries that together give the names of the images that a run planned or found gone. */
+function namesOf(run: ViewRun, pathOf: (uri: string) => string): string[] {
+  const { uri, hasParts, hasDeletions, sources } = run;
+  const planned = hasParts
+    ? PART_KINDS.map((kind) => `SELECT source, key FROM ${partsSql(run, kind, pathOf)} AS part`)
+    : [];
   if (!hasDeletions) return planned;
-  const lines = `read_json(${filesIn(pathOf(uri), `${DELETIONS}*.jsonl`)}, format = 'newline_delimited', columns = {key: 'VARCHAR'})`;
-  return [...planned, `SELECT ${quoted(keyPrefix)} || key AS key FROM ${lines}`];
+  const lines = `read_json(${filesIn(pathOf(uri), `${DELETIONS}*.jsonl`)}, format = 'newline_delimited', columns = {key: 'VARCHAR', source: 'INTEGER'})`;
+  const places = sources.map((source, i) => `(${i}, ${quoted(source)}, ${quoted(sourcePrefix(source))})`);
+  return [
+    ...planned,
+    `SELECT place.uri AS source, place.prefix || gone.key AS key FROM ${lines} AS gone JOIN (VALUES ${places.join(', ')}) AS place(number, uri, prefix) ON coalesce(gone.source, 0) = place.number`,
+  ];
 }
 
 /** A glob below a folder, in whose own name nothing is a wildcard. */

@@ -66,7 +66,9 @@ export const gateRuleSchema = z.strictObject({
     .describe('mAP or F1@K, with a K of `evaluate.topK`.'),
   categories: z.enum(GROUPS).default('all').describe('Categories that are scored.'),
   against: z
-    .union([z.enum(['production', ...BASELINES]), z.number()])
+    .union([z.enum(['production', ...BASELINES]), z.number()], {
+      error: `expected ${['production', ...BASELINES].join(', ')} or a number`,
+    })
     .default('production')
     .describe('The system to compare with, or a number that the figure must reach, in percent.'),
   tolerance: z.number().min(0).default(0).describe('Points by which the candidate may be below.'),

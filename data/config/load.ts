@@ -80,10 +80,15 @@ export function loadSection<Name extends SectionName>(
   const parsed = SECTIONS[section].safeParse(values);
   if (parsed.success) return parsed.data as Section<Name>;
   const issue = parsed.error.issues[0]!;
-  const name = String(issue.path[0]);
-  const origin = name in given ? flagName(name) : `${section}.${name} in ${file}`;
+  const path = issue.path.map(String);
+  const name = path[0]!;
+  const origin = name in given ? flagName(name) : `${[section, ...path].join('.')} in ${file}`;
   const schema = shape[name as keyof typeof shape] as z.ZodType;
-  throw new Failure('Config.Invalid', `${origin} is ${JSON.stringify(values[name])}: ${issue.message}.`, {
+  const value = issue.path.reduce(
+    (inside: unknown, key) => (inside as Record<PropertyKey, unknown>)[key],
+    values,
+  );
+  throw new Failure('Config.Invalid', `${origin} is ${JSON.stringify(value)}: ${issue.message}.`, {
     hint: `${section}.${name}: ${schema.description ?? ''}`,
   });
 }

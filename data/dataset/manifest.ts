@@ -1,19 +1,17 @@
-import { streamCsvRows } from '../csvTable.ts';
-import { Failure, isFailure, messageOf } from '../failure.ts';
-import { readInfo, readRowGroups, type ParquetSource } from '../parquet/read.ts';
+import { Failure, isFailure } from '../failure.ts';
+import {
+  placeOf,
+  readCsvRecords,
+  readJsonlRecords,
+  readParquetRecords,
+  type FileRecord,
+} from '../records.ts';
 import { fileUri } from '../store/file.ts';
 import { openStore, type StoreOptions } from '../store/open.ts';
 import { openRanges, type RangedObject } from '../store/ranges.ts';
-import {
-  manifestRow,
-  ROW_FIELDS,
-  type ManifestKind,
-  type ManifestRow,
-  type RowContext,
-} from './manifestRow.ts';
+import { manifestRow, ROW_FIELDS, type ManifestKind, type ManifestRow } from './manifestRow.ts';
+import { notUtf8 } from './notUtf8.ts';
 import { resolveObjectUri, splitObjectUri } from './objectUri.ts';
-import { linesOfFile } from './textFile.ts';
-import type { LineBlock } from './wholeLines.ts';
 
 export interface ManifestOptions {
   kind: ManifestKind;
@@ -22,7 +20,13 @@ export interface ManifestOptions {
   signal?: AbortSignal;
 }
 
-const FORMATS = { '.parquet': readParquet, '.csv': readCsv, '.jsonl': readJsonl, '.ndjson': readJsonl };
+const FORMATS = { '.parquet': 'parquet', '.csv': 'csv', '.jsonl': 'jsonl', '.ndjson': 'jsonl' } as const;
+
+interface RecordContext {
+  format: (typeof FORMATS)[keyof typeof FORMATS];
+  kind: ManifestKind;
+  fail: (reason: string, cause?: unknown) => Failure;
+}
 
 const HINT =
   'A manifest is a .parquet, .csv, .jsonl or .ndjson file with "uri" and "labels" (to train) or "captions" (to pre-train).';
@@ -54,17 +58,19 @@ export async function* readManifest(
   const { store, key } = splitObjectUri(file);
   const folder = file.slice(0, file.lastIndexOf('/'));
   const object = await openRanges(openStore(store, options.store), key, options.signal);
-  const rows = FORMATS[ending as keyof typeof FORMATS](object, file, {
-    kind: options.kind,
-    joined: ending === '.csv' || ending === '.parquet',
-    resolve: (written) => resolveObjectUri(written, folder),
+  const format = FORMATS[ending as keyof typeof FORMATS];
+  const { kind } = options;
+  const context = {
+    kind,
+    joined: format !== 'jsonl',
+    resolve: (written: string) => resolveObjectUri(written, folder),
     fail,
-  });
+  };
   let isEmpty = true;
   if (object.sizeBytes > 0)
-    for await (const row of rows) {
+    for await (const { at, fields } of recordsOf(object, file, { format, kind, fail })) {
       isEmpty = false;
-      yield row;
+      yield manifestRow(fields, placeOf(format, at), context);
     }
   if (isEmpty) throw new Failure('Dataset.Empty', `${file} lists no image.`, { subject: file, hint: HINT });
 }
@@ -79,74 +85,30 @@ export function manifestUri(uri: string): string {
   }
 }
 
-async function* readJsonl(
+async function* recordsOf(
   object: RangedObject,
   file: string,
-  context: RowContext,
-): AsyncGenerator<ManifestRow> {
-  for await (const block of linesOf(object, file)) {
-    for (const [index, text] of block.text.split('\n').entries()) {
-      if (text.trim() === '') continue;
-      const place = `line ${block.line + index}`;
-      let value: unknown;
-      try {
-        value = JSON.parse(text);
-      } catch (error) {
-        throw invalid(file, `${place}: not valid JSON: ${messageOf(error)}`, error);
-      }
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        throw context.fail(`${place}: expected an object with ${fieldsOf(context)}`);
-      yield manifestRow(value as Record<string, unknown>, place, context);
+  { format, kind, fail }: RecordContext,
+): AsyncGenerator<FileRecord> {
+  const columns = ROW_FIELDS[kind];
+  const source = { object, file, fail, encoding: (line: number) => notUtf8(file, line) };
+  if (format === 'jsonl') yield* readJsonlRecords(source, `an object with ${fieldsOf(kind)}`);
+  else if (format === 'csv') yield* readCsvRecords(source, columns);
+  else
+    try {
+      yield* readParquetRecords(source, columns);
+    } catch (error) {
+      if (!isFailure(error, 'Parquet.')) throw error;
+      throw new Failure('Dataset.Invalid', error.message, {
+        subject: file,
+        hint: [error.hint, HINT].filter((hint) => hint !== undefined).join(' '),
+        cause: error,
+      });
     }
-  }
 }
 
-async function* readCsv(
-  object: RangedObject,
-  file: string,
-  context: RowContext,
-): AsyncGenerator<ManifestRow> {
-  async function* text(): AsyncGenerator<string> {
-    for await (const block of linesOf(object, file)) yield block.text;
-  }
-  const { required } = ROW_FIELDS[context.kind];
-  const rows = streamCsvRows(text(), required, (reason, cause) => invalid(file, reason, cause));
-  for await (const { line, cells } of rows)
-    yield manifestRow(Object.fromEntries(cells), `line ${line}`, context);
-}
-
-async function* readParquet(
-  object: RangedObject,
-  file: string,
-  context: RowContext,
-): AsyncGenerator<ManifestRow> {
-  const source: Exclude<ParquetSource, Uint8Array> = {
-    byteLength: object.sizeBytes,
-    // hyparquet wants an ArrayBuffer of its own.
-    slice: async (start, end) => Uint8Array.from(await object.slice(start, end)).buffer,
-  };
-  const { required, optional } = ROW_FIELDS[context.kind];
-  try {
-    const known = (await readInfo(source, file)).columns;
-    const columns = [...required, ...optional.filter((name) => known.includes(name))];
-    let row = 0;
-    for await (const group of readRowGroups(source, { columns, name: file }))
-      for (const record of group) yield manifestRow(record, `row ${++row}`, context);
-  } catch (error) {
-    if (!isFailure(error, 'Parquet.')) throw error;
-    throw new Failure('Dataset.Invalid', error.message, {
-      subject: file,
-      hint: [error.hint, HINT].filter((hint) => hint !== undefined).join(' '),
-      cause: error,
-    });
-  }
-}
-
-const fieldsOf = ({ kind }: RowContext): string =>
+const fieldsOf = (kind: ManifestKind): string =>
   ROW_FIELDS[kind].required.map((field) => `"${field}"`).join(' and ');
-
-const linesOf = (object: RangedObject, file: string): AsyncGenerator<LineBlock> =>
-  linesOfFile(object.chunks(), file, (reason) => invalid(file, reason));
 
 function invalid(file: string, reason: string, cause?: unknown): Failure {
   return new Failure('Dataset.Invalid', `${file}: ${reason}.`, { subject: file, hint: HINT, cause });

@@ -1,3 +1,5 @@
+import { showValue } from '../records.ts';
+
 /** What a row of a manifest is for: images with labels to train on, or with captions to pre-train on. */
 export type ManifestKind = 'labels' | 'captions';
 
@@ -51,7 +53,7 @@ export function manifestRow(
     if (items === null)
       throw fail(
         field,
-        `expected a list of strings${context.joined ? ` or a text with ${SEPARATOR} between them` : ''}, found ${show(fields[field])}`,
+        `expected a list of strings${context.joined ? ` or a text with ${SEPARATOR} between them` : ''}, found ${showValue(fields[field])}`,
       );
     return items.map((item) => {
       const cleaned = clean(item);
@@ -68,7 +70,7 @@ export function manifestRow(
   };
 
   const { uri: written } = fields;
-  if (typeof written !== 'string') throw fail('uri', `expected a string, found ${show(written)}`);
+  if (typeof written !== 'string') throw fail('uri', `expected a string, found ${showValue(written)}`);
   let uri: string;
   try {
     uri = context.resolve(written);
@@ -77,7 +79,7 @@ export function manifestRow(
     throw fail('uri', `"${written}" ${error.message}`);
   }
   const etag = etagOf(fields['etag']);
-  if (etag === undefined) throw fail('etag', `expected a string, found ${show(fields['etag'])}`);
+  if (etag === undefined) throw fail('etag', `expected a string, found ${showValue(fields['etag'])}`);
   const row = { place, uri, etag, labels: [], absent: null, captions: [], mentions: [] };
   if (kind === 'labels') {
     const absent = list('absent', cleanName);
@@ -113,9 +115,3 @@ const cleanName = (text: string): string => text.normalize('NFC').trim();
 
 /** Captions from the web are full of line ends, which say nothing. */
 const cleanSentence = (text: string): string => cleanName(text.replace(/[\s\p{Cc}]+/gu, ' '));
-
-function show(value: unknown): string {
-  if (value === undefined || value === null) return 'none';
-  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item));
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}

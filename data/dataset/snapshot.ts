@@ -145,7 +145,12 @@ function ticker({ report, signal }: FreezeOptions): () => void {
   };
 }
 
-async function sortManifest(uri: string, options: FreezeOptions, tick: () => void): Promise<SortedImages> {
+/** Reads and sorts a manifest; what comes back is to be removed. Throws as {@link writeSnapshot} does of one manifest. */
+export async function sortManifest(
+  uri: string,
+  options: FreezeOptions,
+  tick: () => void,
+): Promise<SortedImages> {
   const { kind, store, signal, tempFolder, maxRecordsInMemory } = options;
   const file = manifestUri(uri);
   const index = labelIndexer(kind === 'labels' ? options.categories : [], file);

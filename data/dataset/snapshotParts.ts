@@ -1,5 +1,6 @@
 import { Failure } from '../failure.ts';
 import type { SnapshotName } from '../training/trainLayout.ts';
+import { sharedAre, sharedImages } from './sharedImages.ts';
 import type { SortedImage, SortedImages } from './sortedImages.ts';
 
 /** From this many images on, a share that is not 0 holds back at least one. */
@@ -44,30 +45,18 @@ export async function partsOf(
   };
 }
 
-/** Throws `Dataset.Overlap` where the manifests share an image: a merge of two sorted lists. */
+/** Throws `Dataset.Overlap` where the manifests share an image. */
 async function refuseOverlap(train: SortedImages, validation: SortedImages, tick: () => void): Promise<void> {
-  let count = 0;
-  let example: string | undefined;
-  const held = validation.read();
-  try {
-    let other = await held.next();
-    for await (const { id, uri } of train.read()) {
-      tick();
-      while (other.done !== true && other.value.id < id) other = await held.next();
-      if (other.done === true) break;
-      if (other.value.id !== id) continue;
-      count++;
-      example ??= uri;
-    }
-  } finally {
-    await held.return();
-  }
-  if (example === undefined) return;
-  const which = count === 1 ? `${example} is` : `${count} images, ${example} among them, are`;
-  throw new Failure('Dataset.Overlap', `${which} both in ${train.file} and in ${validation.file}.`, {
-    subject: example,
-    hint: 'A validation on images that were trained on says nothing: remove them from one of the two.',
-  });
+  const shared = await sharedImages(train.read(), validation.read(), tick);
+  if (shared.example === undefined) return;
+  throw new Failure(
+    'Dataset.Overlap',
+    `${sharedAre(shared)} both in ${train.file} and in ${validation.file}.`,
+    {
+      subject: shared.example,
+      hint: 'A validation on images that were trained on says nothing: remove them from one of the two.',
+    },
+  );
 }
 
 /** The images of a part, in order. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Category } from '../categories.ts';
 import { manifestUri } from '../dataset/manifest.ts';
-import { imageId } from '../dataset/sortedImages.ts';
+import { sharedAre, sharedImages } from '../dataset/sharedImages.ts';
 import {
   readSnapshotIndex,
   readSnapshotRows,
@@ -131,7 +131,10 @@ export async function requireIndex({ store, folder }: SnapshotPlace): Promise<Sn
 }
 
 /** All images of a snapshot, in its order. */
-export async function* snapshotRows(place: SnapshotPlace, signal?: AbortSignal): AsyncGenerator<SnapshotRow> {
+export async function* snapshotRows(
+  place: SnapshotPlace,
+  signal?: AbortSignal,
+): AsyncGenerator<SnapshotRow, void, undefined> {
   const { images } = await requireIndex(place);
   for (let from = 0; from < images; from += READ_ROWS) {
     signal?.throwIfAborted();
@@ -139,26 +142,20 @@ export async function* snapshotRows(place: SnapshotPlace, signal?: AbortSignal):
   }
 }
 
-/** Throws `Dataset.Overlap` where two snapshots share an image: a merge of two lists that are sorted alike. */
+/** Throws `Dataset.Overlap` where two snapshots share an image. */
 async function refuseOverlap(
   test: SnapshotPlace,
   validation: SnapshotPlace,
   signal: AbortSignal,
 ): Promise<void> {
-  const held = snapshotRows(validation, signal);
-  try {
-    let other = await held.next();
-    for await (const { uri } of snapshotRows(test, signal)) {
-      const id = imageId(uri);
-      while (other.done !== true && imageId(other.value.uri) < id) other = await held.next();
-      if (other.done === true) return;
-      if (other.value.uri !== uri) continue;
-      throw new Failure('Dataset.Overlap', `${uri} is both tested on and among the validation images.`, {
-        subject: uri,
-        hint: 'A calibration must not be fitted on the images that it is tested on: remove them from one of the two.',
-      });
-    }
-  } finally {
-    await held.return(undefined);
-  }
+  const shared = await sharedImages(snapshotRows(test, signal), snapshotRows(validation, signal));
+  if (shared.example === undefined) return;
+  throw new Failure(
+    'Dataset.Overlap',
+    `${sharedAre(shared)} both tested on and among the validation images.`,
+    {
+      subject: shared.example,
+      hint: 'A calibration must not be fitted on the images that it is tested on: remove them from one of the two.',
+    },
+  );
 }

@@ -37,6 +37,13 @@ const graphSchema = z.object({
   costUsd: z.number().nullable(),
 });
 
+/** What the gate wrote, of which a sentence per rule is for people. */
+export const gateSchema = z.looseObject({
+  passed: z.boolean(),
+  rules: z.array(z.looseObject({ passed: z.boolean(), why: z.string() })),
+});
+export type GateLineage = z.infer<typeof gateSchema>;
+
 const lineageSchema = z.object({
   version: z.literal(1),
   /** SHA-256 of the model. */
@@ -51,7 +58,7 @@ const lineageSchema = z.object({
   /** Of the evaluation; of the training where there was none. */
   figures: figuresSchema,
   /** Result of the gate that let it pass, as the gate writes it; null where there was none. */
-  gate: z.unknown(),
+  gate: gateSchema.nullable(),
   /** URI of the model in use when this one was published; null for the first. */
   parent: z.string().nullable(),
 });

@@ -8,7 +8,14 @@ import { putJsonOnce, readJson } from '../store/json.ts';
 import { openRanges } from '../store/ranges.ts';
 import type { ObjectStore } from '../store/store.ts';
 import { moveAlias, readAlias, type Alias } from './alias.ts';
-import { knownLineage, readLineage, type Figures, type GraphLineage, type Lineage } from './lineage.ts';
+import {
+  knownLineage,
+  readLineage,
+  type Figures,
+  type GateLineage,
+  type GraphLineage,
+  type Lineage,
+} from './lineage.ts';
 import {
   CALIBRATION,
   hashOfModel,
@@ -40,7 +47,7 @@ export interface PublishOptions {
   by: string;
   reason: string;
   /** What the model's own folder does not tell of where it came from. */
-  lineage?: { graph?: GraphLineage; figures?: Figures; gate?: unknown };
+  lineage?: { graph?: GraphLineage; figures?: Figures; gate?: GateLineage };
   signal?: AbortSignal;
 }
 

@@ -108,17 +108,23 @@ interface TagRecord {
   score: number;
 }
 
+/** Columns that parts of schema 1 lack: their runs had one source, and read no version by name. */
+const SINCE_SCHEMA_2 = ['source', 'version_id'];
+
 /**
  * Reads a tags part back as it was given to `encodeTagRows`.
  *
+ * @param source that of a part of schema 1, which does not say
  * @throws Failure `Parquet.Unreadable`, `Parquet.MissingColumn`
  */
-export async function readTagRows(source: ParquetSource, name?: string): Promise<TagRow[]> {
-  const records = await readRows(source, name === undefined ? {} : { name });
+export async function readTagRows(part: ParquetSource, name?: string, source = ''): Promise<TagRow[]> {
+  const records = await readRows(part, name === undefined ? {} : { name });
   return records.map((record) => {
     const { size_bytes: sizeBytes, last_modified: lastModified, embedding } = record;
     return {
       key: record['key'] as string,
+      source: (record['source'] as string | undefined) ?? source,
+      versionId: (record['version_id'] as string | null | undefined) ?? null,
       etag: record['etag'] as string | null,
       sizeBytes: sizeBytes === null ? null : Number(sizeBytes),
       lastModifiedMs: lastModified === null ? null : (lastModified as Date).getTime(),
@@ -133,12 +139,30 @@ export async function readTagRows(source: ParquetSource, name?: string): Promise
 /**
  * Reads a failures part back as it was given to `encodeFailureRows`.
  *
+ * @param source that of a part of schema 1, which does not say
  * @throws Failure `Parquet.Unreadable`, `Parquet.MissingColumn`
  */
-export async function readFailureRows(source: ParquetSource, name?: string): Promise<FailureRow[]> {
-  const columns = ['key', 'etag', 'code', 'message', 'attempts'];
-  const records = await readRows(source, { columns, ...(name !== undefined && { name }) });
-  return records as unknown as FailureRow[];
+export async function readFailureRows(
+  part: ParquetSource,
+  name?: string,
+  source = '',
+): Promise<FailureRow[]> {
+  const known = (await readInfo(part, name)).columns;
+  const columns = [
+    'key',
+    'etag',
+    'code',
+    'message',
+    'attempts',
+    ...SINCE_SCHEMA_2.filter((column) => known.includes(column)),
+  ];
+  const records = await readRows(part, { columns, ...(name !== undefined && { name }) });
+  return records.map(({ key, source: own, version_id: versionId, ...rest }) => ({
+    key,
+    source: own ?? source,
+    versionId: versionId ?? null,
+    ...rest,
+  })) as unknown as FailureRow[];
 }
 
 function asyncBuffer(source: ParquetSource): AsyncBuffer {

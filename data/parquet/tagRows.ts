@@ -6,6 +6,10 @@ import type { SchemaElement } from 'hyparquet';
 export interface TagRow {
   /** The object's key (S3) or the path below the folder, as valid Unicode. */
   key: string;
+  /** Canonical URI of the source that it was found in. */
+  source: string;
+  /** The version that was read, where the bucket or the list told. */
+  versionId: string | null;
   /** Without quotes. */
   etag: string | null;
   /** Of the object as stored, an integer >= 0. */
@@ -30,6 +34,9 @@ export interface Tag {
 /** One image that could not be tagged: a row of `failures/part-<shard>.parquet`. */
 export interface FailureRow {
   key: string;
+  source: string;
+  /** The version that was asked for. */
+  versionId: string | null;
   etag: string | null;
   /** One of the closed list of image and store codes, as `Image.Corrupt`. */
   code: string;
@@ -49,7 +56,7 @@ export interface PartMetadata {
 }
 
 /** Of the columns below; a change that a reader can notice is a new number. */
-export const PART_SCHEMA_VERSION = '1';
+export const PART_SCHEMA_VERSION = '2';
 
 /** Keys of {@link PartMetadata} in a part's file metadata. */
 export const METADATA_KEYS = {
@@ -96,14 +103,16 @@ const HALF_ELEMENT: SchemaElement = {
 
 /**
  * Columns of a tags part:
- * `key, etag, size_bytes, last_modified, width, height, tags: list<struct<label, score>>`
+ * `key, source, version_id, etag, size_bytes, last_modified, width, height, tags: list<struct<label, score>>`
  * and, with `embedding`, `embedding: list<float>`, of 16-bit floats with `half`. Only what a source may not tell is
  * nullable.
  */
 export function tagSchema(embedding: boolean, half = false): SchemaElement[] {
   return [
-    root(embedding ? 8 : 7),
+    root(embedding ? 10 : 9),
     text('key'),
+    text('source'),
+    text('version_id', 'OPTIONAL'),
     text('etag', 'OPTIONAL'),
     { name: 'size_bytes', type: 'INT64', repetition_type: 'OPTIONAL' },
     {
@@ -126,6 +135,8 @@ export function tagSchema(embedding: boolean, half = false): SchemaElement[] {
 /** One tag of an image, where a tag has a row of its own. */
 export interface LongRow {
   key: string;
+  source: string;
+  versionId: string | null;
   etag: string | null;
   label: string;
   score: number;
@@ -133,11 +144,16 @@ export interface LongRow {
   rank: number;
 }
 
-/** Columns of a part with a row per tag: `key, etag, label, score, rank`; only `etag` is nullable. */
+/**
+ * Columns of a part with a row per tag: `key, source, version_id, etag, label, score, rank`; only `version_id` and `etag`
+ * are nullable.
+ */
 export function longSchema(): SchemaElement[] {
   return [
-    root(5),
+    root(7),
     text('key'),
+    text('source'),
+    text('version_id', 'OPTIONAL'),
     text('etag', 'OPTIONAL'),
     text('label'),
     { name: 'score', type: 'FLOAT', repetition_type: 'REQUIRED' },
@@ -145,7 +161,16 @@ export function longSchema(): SchemaElement[] {
   ];
 }
 
-/** Columns of a failures part: `key, etag, code, message, attempts`; only `etag` is nullable. */
+/** Columns of a failures part: `key, source, version_id, etag, code, message, attempts`. */
 export function failureSchema(): SchemaElement[] {
-  return [root(5), text('key'), text('etag', 'OPTIONAL'), text('code'), text('message'), int32('attempts')];
+  return [
+    root(7),
+    text('key'),
+    text('source'),
+    text('version_id', 'OPTIONAL'),
+    text('etag', 'OPTIONAL'),
+    text('code'),
+    text('message'),
+    int32('attempts'),
+  ];
 }

@@ -9,11 +9,15 @@ type PartRow = TagRow | FailureRow;
 
 /** Leaves to read, as parquetjs wants them named; not the embedding's, see {@link verifyEmbeddings}. */
 const TAG_LEAVES = [
-  ...['key', 'etag', 'size_bytes', 'last_modified', 'width', 'height'].map((column) => [column]),
+  ...['key', 'source', 'version_id', 'etag', 'size_bytes', 'last_modified', 'width', 'height'].map(
+    (column) => [column],
+  ),
   ['tags', 'list', 'element', 'label'],
   ['tags', 'list', 'element', 'score'],
 ];
-const FAILURE_LEAVES = ['key', 'etag', 'code', 'message', 'attempts'].map((column) => [column]);
+const FAILURE_LEAVES = ['key', 'source', 'version_id', 'etag', 'code', 'message', 'attempts'].map(
+  (column) => [column],
+);
 
 /**
  * Reads a part that `encodeTagRows` or `encodeFailureRows` wrote back with a second Parquet library, and compares it
@@ -54,9 +58,11 @@ function differenceOf(found: PartRecord, row: PartRow): string | undefined {
     const same = Object.is(value instanceof Date ? value.getTime() : value, expected);
     return same ? undefined : `${column} is ${String(value)} for ${String(expected)}`;
   };
+  const named =
+    differs('key', row.key) ?? differs('source', row.source) ?? differs('version_id', row.versionId);
   if (!('tags' in row))
     return (
-      differs('key', row.key) ??
+      named ??
       differs('etag', row.etag) ??
       differs('code', row.code) ??
       differs('message', row.message) ??
@@ -64,7 +70,7 @@ function differenceOf(found: PartRecord, row: PartRow): string | undefined {
     );
   const lastModified = row.lastModifiedMs === null ? null : Math.floor(row.lastModifiedMs);
   return (
-    differs('key', row.key) ??
+    named ??
     differs('etag', row.etag) ??
     differs('size_bytes', row.sizeBytes === null ? null : BigInt(row.sizeBytes)) ??
     differs('last_modified', lastModified) ??

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../failure.ts';
 import { fromHalves, toHalves } from '../half.ts';
 import type { PartFormat } from './partFormat.ts';
-import { readFailureRows, readRows, readTagRows } from './read.ts';
+import { readFailureRows, readRows, readTagRows, type ParquetRecord } from './read.ts';
 import type { FailureRow, TagRow } from './tagRows.ts';
 import { verifyPart } from './verify.ts';
 import { longRows } from './write.ts';
@@ -34,7 +34,7 @@ export async function verifyFormat(
   const [found, expected] = !isTagged
     ? [await readFailureRows(bytes), rows]
     : isLong
-      ? [await readRows(bytes), longRows(tagged.map(asWritten))]
+      ? [(await readRows(bytes)).map(longRowOf), longRows(tagged.map(asWritten))]
       : [await readTagRows(bytes), tagged.map((row) => halved(asWritten(row), halfEmbedding))];
   const at = expected.findIndex((row, i) => !isDeepStrictEqual({ ...found[i] }, { ...row }));
   if (at < 0 && found.length === expected.length) return;
@@ -52,6 +52,8 @@ const asWritten = (row: TagRow): TagRow => ({
   tags: row.tags.map(({ label, score }) => ({ label, score: Math.fround(score) + 0 })),
   ...(row.embedding && { embedding: row.embedding.map((value) => value + 0) }),
 });
+
+const longRowOf = ({ version_id: versionId, ...row }: ParquetRecord): object => ({ ...row, versionId });
 
 const halved = (row: TagRow, half: boolean): TagRow =>
   half && row.embedding ? { ...row, embedding: fromHalves(toHalves(row.embedding)) } : row;

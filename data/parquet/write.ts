@@ -27,6 +27,8 @@ type Column<Row> = readonly [name: string, value: (row: Row) => unknown, bloomFi
 
 const TAG_COLUMNS: readonly Column<TagRow>[] = [
   ['key', (row) => row.key],
+  ['source', (row) => row.source],
+  ['version_id', (row) => row.versionId],
   ['etag', (row) => row.etag],
   ['size_bytes', (row) => (row.sizeBytes === null ? null : BigInt(row.sizeBytes))],
   ['last_modified', (row) => (row.lastModifiedMs === null ? null : BigInt(Math.floor(row.lastModifiedMs)))],
@@ -40,6 +42,8 @@ const EMBEDDING_COLUMN: Column<TagRow> = ['embedding', (row) => Array.from(row.e
 
 const LONG_COLUMNS: readonly Column<LongRow>[] = [
   ['key', (row) => row.key],
+  ['source', (row) => row.source],
+  ['version_id', (row) => row.versionId],
   ['etag', (row) => row.etag],
   // Rows are in the order of keys, so bounds say nothing about labels.
   ['label', (row) => row.label, true],
@@ -49,6 +53,8 @@ const LONG_COLUMNS: readonly Column<LongRow>[] = [
 
 const FAILURE_COLUMNS: readonly Column<FailureRow>[] = [
   ['key', (row) => row.key],
+  ['source', (row) => row.source],
+  ['version_id', (row) => row.versionId],
   ['etag', (row) => row.etag],
   ['code', (row) => row.code],
   ['message', (row) => wellFormed(row.message)],
@@ -103,8 +109,8 @@ export function encodeLongRows(
 
 /** A row per tag. */
 export const longRows = (rows: readonly TagRow[]): LongRow[] =>
-  rows.flatMap(({ key, etag, tags }) =>
-    tags.map(({ label, score }, i) => ({ key, etag, label, score, rank: i + 1 })),
+  rows.flatMap(({ key, source, versionId, etag, tags }) =>
+    tags.map(({ label, score }, i) => ({ key, source, versionId, etag, label, score, rank: i + 1 })),
   );
 
 /**
@@ -119,6 +125,8 @@ export function encodeFailureRows(
 ): Uint8Array {
   for (const row of rows) {
     checkText(row.key, row.key, 'key');
+    checkText(row.key, row.source, 'source');
+    if (row.versionId !== null) checkText(row.key, row.versionId, 'versionId');
     if (row.etag !== null) checkText(row.key, row.etag, 'etag');
     checkText(row.key, row.code, 'code');
     checkInteger(row.key, row.attempts, 'attempts', MAX_INT32);
@@ -184,6 +192,8 @@ function sync(result: unknown): void {
 function checkTagRow(row: TagRow, embedding: boolean, dimension: number): void {
   const { key } = row;
   checkText(key, key, 'key');
+  checkText(key, row.source, 'source');
+  if (row.versionId !== null) checkText(key, row.versionId, 'versionId');
   if (row.etag !== null) checkText(key, row.etag, 'etag');
   if (row.sizeBytes !== null) checkInteger(key, row.sizeBytes, 'sizeBytes', Number.MAX_SAFE_INTEGER);
   if (row.lastModifiedMs !== null && !Number.isFinite(row.lastModifiedMs))

@@ -6,11 +6,17 @@ import { deletionsKey, listingShardKey, PLAN_INDEX, planShardKey } from './layou
 
 /** A planned object: one line of a plan shard. What the source does not tell is null. */
 export const planEntrySchema = z.object({
+  /** Which of the run's sources, from 0; absent: the first. */
+  source: z.int().nonnegative().optional(),
   /** Key below the source's URI. */
   key: z.string(),
   etag: z.string().nullable(),
   sizeBytes: z.int().nonnegative().nullable(),
   lastModifiedMs: z.number().nullable(),
+  /** The version to read; absent: the current one. */
+  versionId: z.string().optional(),
+  /** Known to lie in an archive storage class: a failure without a request. */
+  archived: z.literal(true).optional(),
 });
 
 export type PlanEntry = z.infer<typeof planEntrySchema>;
@@ -33,6 +39,10 @@ const indexSchema = shardsSchema.extend({
   excluded: z.int().nonnegative(),
   /** Folder markers: zero bytes under a key that ends in `/`. */
   markers: z.int().nonnegative(),
+  /** Rows of a key list or an inventory that named an object again. */
+  duplicates: z.int().nonnegative().default(0),
+  /** Of the planned keys, those in an archive storage class. */
+  archived: z.int().nonnegative().default(0),
   /** In an incremental run or a retry the whole listing and the keys that are gone; null in a full one, whose plan is its listing. */
   since: z.object({ listing: shardsSchema, deleted: shardsSchema }).nullable(),
 });

@@ -9,10 +9,27 @@ import { retrainSpecSchema } from '../retrain/retrainSpec.ts';
 import { RUN_RECORD } from './layout.ts';
 import { pretrainSpecSchema, trainSpecSchema } from '../training/trainSpec.ts';
 
+/** A file that lists objects, and its etag when the run was started. */
+const listSchema = z.object({ uri: z.string(), etag: z.string() });
+
 /** Everything that determines a tag run's rows, apart from the images' own bytes. */
 export const tagSpecSchema = z.object({
-  /** Canonical URI of the images. */
-  source: z.string(),
+  /** Where the images are, in UTF-8 order of the URIs; none lies within another. */
+  sources: z
+    .array(
+      z.object({
+        /** Canonical URI of a bucket's prefix or of a folder. */
+        uri: z.string(),
+        /** S3 Inventory manifest that is read instead of listing; null: none. */
+        inventory: listSchema.nullable(),
+      }),
+    )
+    .min(1),
+  /** Key lists: where there are any, the sources are not listed. `copy` is a local list's key in the run's folder. */
+  keys: z.array(listSchema.extend({ copy: z.string().nullable() })),
+  /** Whether the sources are read without a signature. */
+  unsigned: z.boolean(),
+  requesterPays: z.boolean(),
   include: z.array(z.string()),
   exclude: z.array(z.string()),
   /** Folder of the run that this one is incremental to; null: a full run. */
@@ -52,7 +69,29 @@ export type TagSpec = z.infer<typeof tagSpecSchema>;
 
 const identity = { version: z.literal(1), id: z.string(), createdAt: z.iso.datetime() };
 
-const tagRecordSchema = z.object({ ...identity, kind: z.literal('tag'), spec: tagSpecSchema });
+/** What a run of one prefix or folder reads that is simply listed. */
+export const oneSource = (uri: string): Pick<TagSpec, 'sources' | 'keys' | 'unsigned' | 'requesterPays'> => ({
+  sources: [{ uri, inventory: null }],
+  keys: [],
+  unsigned: false,
+  requesterPays: false,
+});
+
+/** How a run's sources are read. */
+export type SourceAccess = Pick<TagSpec, 'unsigned' | 'requesterPays'>;
+
+export const sourceAccess = ({ unsigned, requesterPays }: SourceAccess): SourceAccess => ({
+  unsigned,
+  requesterPays,
+});
+
+const tagRecordSchema = z.object({
+  ...identity,
+  kind: z.literal('tag'),
+  spec: tagSpecSchema,
+  /** Set for runs of releases that knew one source only: their rows may not name it. */
+  rowsLackSource: z.literal(true).optional(),
+});
 const trainRecordSchema = z.discriminatedUnion('kind', [
   z.object({ ...identity, kind: z.literal('train'), spec: trainSpecSchema }),
   z.object({ ...identity, kind: z.literal('pretrain'), spec: pretrainSpecSchema }),
@@ -65,9 +104,20 @@ const evaluateRecordSchema = z.object({
 });
 const retrainRecordSchema = z.object({ ...identity, kind: z.literal('retrain'), spec: retrainSpecSchema });
 
-/** The first release knew tag runs only, and wrote no kind. */
+/** A record as it is written today. */
+function current(record: unknown): unknown {
+  if (!isObject(record)) return record;
+  // The first release knew tag runs only, and wrote no kind; later ones knew one source, a prefix or a folder.
+  const of = { kind: 'tag', ...record };
+  if (of.kind !== 'tag' || !('spec' in of) || !isObject(of.spec) || !('source' in of.spec)) return of;
+  const { source, ...rest } = of.spec;
+  return { ...of, spec: { ...oneSource(source as string), ...rest }, rowsLackSource: true };
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
 const recordSchema = z.preprocess(
-  (value) => (typeof value === 'object' && value !== null ? { kind: 'tag', ...value } : value),
+  current,
   z.discriminatedUnion('kind', [
     tagRecordSchema,
     trainRecordSchema,

@@ -23,13 +23,18 @@ const CREDENTIALS_HINT =
 const EXPIRED: Verdict = {
   code: 'Store.Credentials',
   what: 'the credentials have expired',
-  hint: 'Renew the session (for example "aws sso login"); the run goes on by itself.',
+  hint: 'Renew the session (for example "aws sso login") or the credentials file; the run goes on by itself. Credentials in variables cannot be renewed in a running process: start its workers again.',
   retryable: true,
 };
 const REFUSED: Verdict = {
   code: 'Store.Credentials',
   what: 'the credentials were refused',
   hint: CREDENTIALS_HINT,
+};
+const NO_CREDENTIALS: Verdict = {
+  ...REFUSED,
+  what: 'no credentials found',
+  hint: `${CREDENTIALS_HINT} A public bucket is read without any by \`c2srt tag --unsigned\`.`,
 };
 const UNAVAILABLE: Verdict = { code: 'Store.Unavailable', what: 'the store is unavailable', retryable: true };
 const SLOW_DOWN: Verdict = {
@@ -51,7 +56,7 @@ const OTHER_REGION: Verdict = {
 const FORBIDDEN: Verdict = {
   code: 'Store.Forbidden',
   what: 'access denied',
-  hint: 'Allow s3:GetObject, s3:PutObject and s3:ListBucket; without the last, S3 also says this of missing objects.',
+  hint: 'Allow s3:GetObject, s3:PutObject and s3:ListBucket; without the last, S3 also says this of missing objects. A requester-pays bucket needs `c2srt tag --requester-pays`.',
 };
 const DISK_FULL: Verdict = {
   code: 'Store.DiskFull',
@@ -75,7 +80,7 @@ const BY_NAME: Record<string, Verdict> = {
   InvalidAccessKeyId: REFUSED,
   SignatureDoesNotMatch: REFUSED,
   InvalidToken: REFUSED,
-  CredentialsProviderError: { ...REFUSED, what: 'no credentials found' },
+  CredentialsProviderError: NO_CREDENTIALS,
   ExpiredToken: EXPIRED,
   ExpiredTokenException: EXPIRED,
   TokenRefreshRequired: EXPIRED,
@@ -123,21 +128,22 @@ function byStatus(status: number, conditional: boolean): Verdict | undefined {
 }
 
 /**
+ * What a request was for: `get` reads a 412 as `Store.Changed`; `version`, a get or head of a named version, does too,
+ * and 400 and 405 (a version id that cannot be one, a delete marker's) as `Store.NotFound`; `conditionalPut` reads 501 as
+ * "has no conditional puts", and 404 (what S3 says to If-Match on a missing object) as `Store.PreconditionFailed`.
+ */
+export type Operation = 'get' | 'version' | 'conditionalPut' | 'other';
+
+/**
  * The Failure that an error of the AWS SDK or of the network stands for.
  *
  * @param subject the object's or store's URI, for the message
- * @param operation `get` reads a 412 as `Store.Changed`; `conditionalPut` reads 501 as "has no conditional puts", and
- *   404 (what S3 says to If-Match on a missing object) as `Store.PreconditionFailed`
  */
-export function classifyS3Error(
-  error: unknown,
-  subject: string,
-  operation: 'get' | 'conditionalPut' | 'other' = 'other',
-): Failure {
+export function classifyS3Error(error: unknown, subject: string, operation: Operation = 'other'): Failure {
   if (error instanceof Failure) return error;
   const provider = (typeof error === 'object' && error !== null ? error : {}) as ProviderError;
   const status = provider.$metadata?.httpStatusCode ?? provider.$response?.statusCode;
-  const verdict = adapt(judge(provider, status, operation === 'conditionalPut'), operation);
+  const verdict = adapt(judge(provider, status, operation === 'conditionalPut'), operation, status);
   const retryAfterMs = readRetryAfter(provider.$response?.headers?.['retry-after']);
   const detail = [status, provider.name, messageOf(error)].filter(
     (part) => part !== undefined && part !== 'Error',
@@ -170,8 +176,10 @@ function judge(error: ProviderError, status: number | undefined, conditional: bo
   return { code: 'Store.Rejected', what: 'the request could not be made' };
 }
 
-function adapt(verdict: Verdict, operation: 'get' | 'conditionalPut' | 'other'): Verdict {
-  if (operation === 'get' && verdict.code === 'Store.PreconditionFailed') {
+function adapt(verdict: Verdict, operation: Operation, status: number | undefined): Verdict {
+  if (operation === 'version' && verdict.code === 'Store.Rejected' && (status === 400 || status === 405))
+    return { ...NOT_FOUND, what: 'no such version' };
+  if ((operation === 'get' || operation === 'version') && verdict.code === 'Store.PreconditionFailed') {
     return { code: 'Store.Changed', what: 'the object is not the one that was listed any more' };
   }
   if (operation === 'conditionalPut' && verdict.code === 'Store.NotFound') {

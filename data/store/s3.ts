@@ -4,6 +4,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -13,7 +14,9 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import { compareUtf8 } from '../utf8Order.ts';
-import { classifyS3Error } from './classify.ts';
+import { classifyS3Error, type Operation } from './classify.ts';
+import { isArchived, isArchivedByHead } from './archived.ts';
+import { decodeKey, hasNoXmlForm, unquoted } from './escapes.ts';
 import { listParallel, type ListPage, type ListPageRequest } from './listParallel.ts';
 import { s3Connection, type S3Connection, type S3Options } from './s3Client.ts';
 import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions } from './store.ts';
@@ -41,6 +44,8 @@ export class S3Store implements ObjectStore {
   readonly #prefix: string;
   readonly #options: S3StoreOptions;
   readonly #connection: S3Connection;
+  /** What requests that read say of who pays. */
+  readonly #payer: { RequestPayer?: 'requester' };
 
   /** @param prefix without a slash at its end; empty for the whole bucket */
   constructor(bucket: string, prefix: string, options: S3StoreOptions = {}) {
@@ -49,6 +54,7 @@ export class S3Store implements ObjectStore {
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.#options = options;
     this.#connection = s3Connection(options);
+    this.#payer = options.requesterPays === true ? { RequestPayer: 'requester' } : {};
   }
 
   /** Lists by several requests at once, in order; see {@link listParallel}. */
@@ -73,12 +79,25 @@ export class S3Store implements ObjectStore {
     }
   }
 
-  async head(key: string): Promise<ObjectInfo | undefined> {
+  async head(
+    key: string,
+    { versionId }: Pick<GetOptions, 'versionId'> = {},
+  ): Promise<ObjectInfo | undefined> {
     try {
-      const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#keyOf(key) });
-      return infoOf(key, await this.#connection.slots.run(() => this.#connection.client.send(command)));
+      const command = new HeadObjectCommand({
+        Bucket: this.#bucket,
+        Key: this.#keyOf(key),
+        ...this.#payer,
+        ...(versionId === undefined ? {} : { VersionId: versionId }),
+      });
+      const answer = await this.#connection.slots.run(() => this.#connection.client.send(command));
+      return { ...infoOf(key, answer), ...(isArchivedByHead(answer) && { archived: true }) };
     } catch (error) {
-      const failure = classifyS3Error(error, this.describeKey(key));
+      const failure = this.#failureOf(
+        error,
+        this.describeKey(key),
+        versionId === undefined ? 'other' : 'version',
+      );
       if (failure.code === 'Store.NotFound') return undefined;
       throw failure;
     }
@@ -90,7 +109,8 @@ export class S3Store implements ObjectStore {
         return await this.#connection.slots.run(() => this.#getOnce(key, options));
       } catch (error) {
         options.signal?.throwIfAborted();
-        const failure = classifyS3Error(error, this.describeKey(key), 'get');
+        const operation = options.versionId === undefined ? 'get' : 'version';
+        const failure = this.#failureOf(error, this.describeKey(key), operation);
         // The SDK repeats requests; a body that breaks off in the middle is left to its caller.
         if (!(error instanceof BrokenBody) || !failure.retryable || attempt === BODY_ATTEMPTS) throw failure;
       }
@@ -98,10 +118,12 @@ export class S3Store implements ObjectStore {
   }
 
   async #getOnce(key: string, options: GetOptions): Promise<{ body: Uint8Array; info: ObjectInfo }> {
-    const { ifMatch, maxBytes = Infinity, range, signal } = options;
+    const { ifMatch, versionId, maxBytes = Infinity, range, signal } = options;
     const command = new GetObjectCommand({
       Bucket: this.#bucket,
       Key: this.#keyOf(key),
+      ...this.#payer,
+      ...(versionId === undefined ? {} : { VersionId: versionId }),
       ...(ifMatch === undefined ? {} : { IfMatch: `"${ifMatch}"` }),
       ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end - 1}` }),
     });
@@ -178,7 +200,7 @@ export class S3Store implements ObjectStore {
         }
       }
     } catch (error) {
-      throw classifyS3Error(error, this.describeKey(key), isConditional ? 'conditionalPut' : 'other');
+      throw this.#failureOf(error, this.describeKey(key), isConditional ? 'conditionalPut' : 'other');
     }
   }
 
@@ -193,7 +215,7 @@ export class S3Store implements ObjectStore {
     try {
       await this.#connection.slots.run(() => this.#connection.client.send(command));
     } catch (error) {
-      throw classifyS3Error(error, this.describeKey(fromKey));
+      throw this.#failureOf(error, this.describeKey(fromKey));
     }
   }
 
@@ -212,14 +234,14 @@ export class S3Store implements ObjectStore {
         const first = errors.find(({ Code: code }) => code !== 'NoSuchKey');
         if (first !== undefined) {
           const error = Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Error' });
-          throw classifyS3Error(error, `s3://${this.#bucket}/${first.Key ?? ''}`);
+          throw this.#failureOf(error, `s3://${this.#bucket}/${first.Key ?? ''}`);
         }
       }
       for (const key of whole.filter(hasNoXmlForm)) {
         await slots.run(() => client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })));
       }
     } catch (error) {
-      throw classifyS3Error(error, this.uri);
+      throw this.#failureOf(error, this.uri);
     }
   }
 
@@ -232,7 +254,7 @@ export class S3Store implements ObjectStore {
     try {
       await this.#connection.client.send(new CreateBucketCommand({ Bucket: this.#bucket }));
     } catch (error) {
-      if ((error as Error).name !== 'BucketAlreadyOwnedByYou') throw classifyS3Error(error, this.uri);
+      if ((error as Error).name !== 'BucketAlreadyOwnedByYou') throw this.#failureOf(error, this.uri);
     }
   }
 
@@ -242,6 +264,8 @@ export class S3Store implements ObjectStore {
       Prefix: request.prefix,
       // XML cannot hold control characters, so the server escapes keys; the SDK leaves them escaped.
       EncodingType: 'url',
+      OptionalObjectAttributes: ['RestoreStatus'],
+      ...this.#payer,
       MaxKeys: this.#options.listPageKeys ?? 1000,
       ...(request.startAfter === undefined ? {} : { StartAfter: request.startAfter }),
       ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
@@ -259,6 +283,7 @@ export class S3Store implements ObjectStore {
           etag: unquoted(object.ETag),
           sizeBytes: object.Size ?? 0,
           lastModifiedMs: object.LastModified?.getTime() ?? 0,
+          ...(isArchived(object) && { archived: true }),
         })),
         commonPrefixes: (answer.CommonPrefixes ?? []).map(({ Prefix: prefix }) => decode(prefix)),
         ...(answer.IsTruncated === true && answer.NextContinuationToken !== undefined
@@ -267,8 +292,15 @@ export class S3Store implements ObjectStore {
       };
     } catch (error) {
       signal?.throwIfAborted();
-      throw classifyS3Error(error, this.uri);
+      throw this.#failureOf(error, this.uri);
     }
+  }
+
+  /** What an error stands for; expired credentials are looked for anew by the next request. */
+  #failureOf(error: unknown, subject: string, operation?: Operation): Failure {
+    const failure = classifyS3Error(error, subject, operation);
+    if (failure.code === 'Store.Credentials' && failure.retryable) this.#connection.renew();
+    return failure;
   }
 
   #keyOf(key: string): string {
@@ -302,26 +334,13 @@ function isConflict(error: unknown): boolean {
 
 function infoOf(
   key: string,
-  answer: { ETag?: string | undefined; ContentLength?: number | undefined; LastModified?: Date | undefined },
+  answer: Pick<GetObjectCommandOutput, 'ETag' | 'ContentLength' | 'LastModified' | 'VersionId'>,
 ): ObjectInfo {
   return {
     key,
     etag: unquoted(answer.ETag),
     sizeBytes: answer.ContentLength ?? 0,
     lastModifiedMs: answer.LastModified?.getTime() ?? 0,
+    ...(answer.VersionId !== undefined && { versionId: answer.VersionId }),
   };
-}
-
-function unquoted(etag: string | undefined): string {
-  return (etag ?? '').replace(/^(W\/)?"(.*)"$/, '$2');
-}
-
-/** Undoes EncodingType=url, which escapes as forms do: a space is "+". */
-function decodeKey(escaped: string): string {
-  return decodeURIComponent(escaped.replaceAll('+', ' '));
-}
-
-/** Whether XML 1.0 would lose or change a character of the key. */
-function hasNoXmlForm(key: string): boolean {
-  return /[\u0000-\u001F\uFFFE\uFFFF]/.test(key);
 }

@@ -1,4 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { Slots } from './slots.ts';
 
 export interface S3Options {
@@ -14,18 +15,33 @@ export interface S3Options {
   maxSockets?: number;
   /** Tries per request, with growing pauses. Default 5. */
   maxAttempts?: number;
+  /** Requests without a signature, as public buckets take them: no credentials are looked for. Default false. */
+  unsigned?: boolean;
+  /** Agrees to pay for requests to requester-pays buckets. Default false. */
+  requesterPays?: boolean;
   /** Longest silence on a connection before a request counts as lost, in milliseconds. Default 60,000. */
   idleTimeoutMs?: number;
 }
 
 /** A client and the limit of what may be under way on it: the SDK counts waiting for a socket as connecting. */
 export interface S3Connection {
-  client: S3Client;
-  slots: Slots;
+  readonly client: S3Client;
+  readonly slots: Slots;
+  /** Has the next requests read credentials anew: those of a file, whose end the SDK cannot know, it keeps for good. */
+  renew(): void;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A signer that signs nothing, and credentials so that none are looked for. */
+const UNSIGNED: S3ClientConfig = {
+  credentials: { accessKeyId: '', secretAccessKey: '' },
+  signer: { sign: (request) => Promise.resolve(request) },
+};
 const connections = new Map<string, S3Connection>();
+const sent: Record<string, number> = {};
+
+/** How many requests this process has sent so far by operation, as `GetObject`; repeated ones count again. */
+export const sentRequests = (): Readonly<Record<string, number>> => ({ ...sent });
 
 /** The connection for these options. Stores with the same options share one, its sockets and its credentials. */
 export function s3Connection(options: S3Options = {}): S3Connection {
@@ -33,10 +49,49 @@ export function s3Connection(options: S3Options = {}): S3Connection {
   const id = JSON.stringify(settings);
   let connection = connections.get(id);
   if (connection === undefined) {
-    connection = { client: new S3Client(clientConfig(settings)), slots: new Slots(settings.maxSockets) };
+    connection = connect(settings);
     connections.set(id, connection);
   }
   return connection;
+}
+
+function connect(settings: Settings): S3Connection {
+  const config = clientConfig(settings);
+  let client = countingClient(config);
+  let isStale = false;
+  return {
+    slots: new Slots(settings.maxSockets),
+    get client() {
+      if (!isStale) return client;
+      isStale = false;
+      // The handler keeps its sockets; only what is read of files is read again.
+      const { requestHandler } = client.config;
+      client = countingClient({
+        ...config,
+        requestHandler,
+        credentials: fromNodeProviderChain({ ignoreCache: true }),
+      });
+      return client;
+    },
+    renew() {
+      isStale = config.credentials === undefined;
+    },
+  };
+}
+
+function countingClient(config: S3ClientConfig): S3Client {
+  const client = new S3Client(config);
+  // Behind the SDK's own repetition, so that every request is one.
+  client.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      (request) => {
+        const operation = commandName.replace(/Command$/, '');
+        sent[operation] = (sent[operation] ?? 0) + 1;
+        return next(request);
+      },
+    { name: 'countRequests', step: 'finalizeRequest', priority: 'low' },
+  );
+  return client;
 }
 
 type Settings = ReturnType<typeof settingsOf>;
@@ -56,6 +111,7 @@ function settingsOf(options: S3Options) {
     maxSockets: options.maxSockets ?? 64,
     maxAttempts: options.maxAttempts ?? 5,
     idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+    unsigned: options.unsigned ?? false,
     credentials:
       keyId === undefined
         ? undefined
@@ -72,7 +128,7 @@ function clientConfig(settings: Settings): S3ClientConfig {
   return {
     region: settings.region ?? configuredRegion,
     ...optional('endpoint', settings.endpoint),
-    ...optional('credentials', settings.credentials),
+    ...(settings.unsigned ? UNSIGNED : optional('credentials', settings.credentials)),
     forcePathStyle: settings.pathStyle,
     followRegionRedirects: true,
     retryMode: 'standard',

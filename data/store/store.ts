@@ -6,6 +6,10 @@ export interface ObjectInfo {
   etag: string;
   sizeBytes: number;
   lastModifiedMs: number;
+  /** Set where a listing or a head tells that it lies in an archive storage class and was not restored: a get would fail. */
+  archived?: true;
+  /** Of an object in a versioned bucket, where the answer to a get told. */
+  versionId?: string;
 }
 
 export interface ListOptions {
@@ -19,6 +23,8 @@ export interface ListOptions {
 export interface GetOptions {
   /** Etag that the object must still have. */
   ifMatch?: string;
+  /** That version instead of the current one; folders have none. */
+  versionId?: string;
   /** Inclusive limit of the body, in bytes. */
   maxBytes?: number;
   /** Only the bytes [start, end), which must lie within the object and not be empty; `info` stays the whole's. */
@@ -51,8 +57,8 @@ export interface ObjectStore {
   /** The objects in UTF-8 byte order of their keys. Throws `Store.NoBucket` where the bucket or folder is missing. */
   list(options?: ListOptions): AsyncIterable<ObjectInfo>;
 
-  /** The object without its body; undefined where there is none. */
-  head(key: string): Promise<ObjectInfo | undefined>;
+  /** The object without its body; undefined where there is none, or not that version. */
+  head(key: string, options?: Pick<GetOptions, 'versionId'>): Promise<ObjectInfo | undefined>;
 
   /**
    * The object's bytes. A body over `maxBytes` throws `Store.TooLarge` before it is read whole, an etag other than

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { storeListing, type Listing } from '../../activities/plan/listing.ts';
 import { writePlan, type PlanCursor } from '../../activities/plan/writePlan.ts';
 import { deletionsKey } from '../../data/run/layout.ts';
 import { keyFilter } from '../../data/run/keyFilter.ts';
@@ -19,14 +20,14 @@ let serial = 0;
 const newOutput = (): ObjectStore => openStore(join(root, String(serial++)));
 
 /** A source of these keys, as any store lists them; `failAfter` keys into the listing it breaks off. */
-function sourceOf(keys: readonly string[], failAfter = Infinity): Pick<ObjectStore, 'list'> {
+function sourceOf(keys: readonly string[], failAfter = Infinity): Listing {
   const objects = [...keys].sort(compareUtf8).map((key, i): ObjectInfo => ({
     key,
     etag: `e${i}`,
     sizeBytes: key.endsWith('/') ? 0 : 10,
     lastModifiedMs: i,
   }));
-  return {
+  return storeListing({
     async *list({ startAfter } = {}) {
       let given = 0;
       for (const object of objects) {
@@ -36,7 +37,7 @@ function sourceOf(keys: readonly string[], failAfter = Infinity): Pick<ObjectSto
         await Promise.resolve();
       }
     },
-  };
+  });
 }
 
 async function plannedKeys(output: ObjectStore): Promise<string[]> {
@@ -108,15 +109,16 @@ test('incremental runs plan what is new or changed, list what is gone, and chain
     }),
     { minLength: 2, maxLength: 4 },
   );
-  const sourceOfState = (state: State): Pick<ObjectStore, 'list'> => ({
-    async *list({ startAfter } = {}) {
-      for (const key of Object.keys(state).sort(compareUtf8)) {
-        if (startAfter === undefined || compareUtf8(key, startAfter) > 0)
-          yield { key, etag: state[key]!, sizeBytes: 1, lastModifiedMs: 0 };
-        await Promise.resolve();
-      }
-    },
-  });
+  const sourceOfState = (state: State): Listing =>
+    storeListing({
+      async *list({ startAfter } = {}) {
+        for (const key of Object.keys(state).sort(compareUtf8)) {
+          if (startAfter === undefined || compareUtf8(key, startAfter) > 0)
+            yield { key, etag: state[key]!, sizeBytes: 1, lastModifiedMs: 0 };
+          await Promise.resolve();
+        }
+      },
+    });
   await fc.assert(
     fc.asyncProperty(
       states,
@@ -132,7 +134,7 @@ test('incremental runs plan what is new or changed, list what is gone, and chain
             // The first attempt is lost after its first shard.
             const first = {
               ...options,
-              since,
+              since: since && readListing(since),
               shardSize,
               report: (cursor: PlanCursor) => {
                 from = cursor;
@@ -142,7 +144,12 @@ test('incremental runs plan what is new or changed, list what is gone, and chain
             await writePlan(sourceOfState(state), output, first).catch(() => undefined);
           }
           if (!(await readPlanIndex(output)))
-            await writePlan(sourceOfState(state), output, { ...options, since, shardSize, from });
+            await writePlan(sourceOfState(state), output, {
+              ...options,
+              since: since && readListing(since),
+              shardSize,
+              from,
+            });
           const keys = Object.keys(state).sort(compareUtf8);
           expect(await plannedKeys(output)).toEqual(keys.filter((key) => state[key] !== before[key]));
           const listed: string[] = [];

@@ -1,6 +1,7 @@
 /** Plans as many simulated keys as it is told, and prints what that took; a process of its own, for its memory. */
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectInfo } from '../../data/store/store.ts';
+import { storeListing } from '../../activities/plan/listing.ts';
 import { writePlan } from '../../activities/plan/writePlan.ts';
 
 const [count, folder] = [Number(process.argv[2]), process.argv[3]!];
@@ -16,7 +17,7 @@ const list = async function* (): AsyncGenerator<ObjectInfo> {
     };
   }
 };
-const plan = await writePlan({ list }, openStore(folder), {
+const plan = await writePlan(storeListing({ list }), openStore(folder), {
   include: [],
   exclude: ['**/*.txt'],
   shardSize: 10_000,

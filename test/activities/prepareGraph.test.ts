@@ -56,7 +56,10 @@ async function prepare(
     id: run,
     createdAt: '2025-01-01T00:00:00Z',
     spec: {
-      source: 'file:///images',
+      sources: [{ uri: 'file:///images', inventory: null }],
+      keys: [],
+      unsigned: false,
+      requesterPays: false,
       include: [],
       exclude: [],
       since: null,

@@ -11,7 +11,7 @@ import { validationText } from '../../cli/run/train/texts.ts';
 import { RUN_RECORD } from '../../data/run/layout.ts';
 import { PREPARED, mergedStateKey, mergeReceiptKey, validationKey } from '../../data/training/trainLayout.ts';
 import { openStore } from '../../data/store/open.ts';
-import type { TrainProgress, TrainShardProgress } from '../../workflows/trainTypes.ts';
+import type { TrainProgress, TrainShardProgress } from '../../workflows/train/trainTypes.ts';
 import { plan, validation } from '../support/trainServer.ts';
 
 let dir: string;

@@ -64,7 +64,8 @@ async function compacted(
     hasParts: true,
     hasDeletions: false,
     isPartitioned: format.partitionBy !== undefined,
-    keyPrefix: '',
+    sources: [openStore(join(root, 'images')).uri],
+    isUnnamed: false,
   };
   const glob = join(fileURLToPath(output.uri), 'tags/**/*.parquet').replaceAll(/[[?]/g, '[$&]');
   return { parts, view, glob };
@@ -72,7 +73,18 @@ async function compacted(
 
 const tagsOf = (view: ViewRun): Promise<PlainRow[]> =>
   queryDuckDb('', `FROM (${rowsSql(view, 'tags')}) ORDER BY key`);
-const tagColumns = ['key', 'etag', 'size_bytes', 'last_modified', 'width', 'height', 'tags', 'embedding'];
+const tagColumns = [
+  'key',
+  'source',
+  'version_id',
+  'etag',
+  'size_bytes',
+  'last_modified',
+  'width',
+  'height',
+  'tags',
+  'embedding',
+];
 const only = (row: PlainRow, columns: readonly string[]): PlainRow =>
   Object.fromEntries(columns.map((name) => [name, row[name]!]));
 const tagged = (): PlainRow[] =>
@@ -125,9 +137,11 @@ test('a row per tag: ranked, with Bloom filters by which readers skip row groups
   const { view, glob } = await compacted({ layout: 'long', rowGroupRows: 10 });
   const rows = await queryDuckDb('', `FROM (${rowsSql(view, 'tags')}) ORDER BY key, rank`);
   expect(rows).toEqual(
-    tagged().flatMap(({ key, etag, tags }) =>
+    tagged().flatMap(({ key, source, version_id, etag, tags }) =>
       (tags as { label: string; score: number }[]).map(({ label, score }, i) => ({
         key,
+        source,
+        version_id,
         etag,
         label,
         score,

@@ -7,7 +7,7 @@ import {
 } from '../../data/chain/increments.ts';
 import { PLAN_INDEX, SUCCESS } from '../../data/run/layout.ts';
 import type { PlanIndex } from '../../data/run/plan.ts';
-import { readRunRecord } from '../../data/run/record.ts';
+import { oneSource, readRunRecord } from '../../data/run/record.ts';
 import { readJson } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { STORES, type TestStores } from '../models/stores.ts';
@@ -21,7 +21,7 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
   const requestOf = (change: Partial<IncrementRequest['spec']> = {}): IncrementRequest => ({
     version: 1,
     spec: {
-      source: stores.at('images'),
+      ...oneSource(stores.at('images')),
       include: [],
       exclude: [],
       since: null,
@@ -56,6 +56,8 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
       sizeBytes: 0,
       excluded: 0,
       markers: 0,
+      duplicates: 0,
+      archived: 0,
       since: { listing: shards(100), deleted: shards(deleted) },
     };
     return stores.open(run).put(PLAN_INDEX, JSON.stringify(index));
@@ -154,14 +156,21 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
     expect(await readRunRecord(stores.open(run('b')))).toMatchObject({ spec: { since: run('a') } });
   });
 
-  it('a chain begins with a finished run of the same source, where one is named', async () => {
+  it('a chain begins with a finished run of the same sources, where one is named; new ones may join', async () => {
     const before = await chainOf('before');
     const { run: base } = await before.next('full');
     const { next, run } = await chainOf('after', { since: base });
     expect(await failureOf(next('a'))).toMatchObject({ code: 'Run.Unfinished' });
     await finish(base);
     expect(await next('a')).toMatchObject({ run: run('a'), since: base });
-    const other = await chainOf('other', { since: base, source: stores.at('elsewhere') });
-    expect(await failureOf(other.next('a'))).toMatchObject({ code: 'Schedule.OtherSource' });
+    const elsewhere = oneSource(stores.at('elsewhere')).sources;
+    const other = await chainOf('other', { since: base, sources: elsewhere });
+    expect(await failureOf(other.next('a'))).toMatchObject({
+      code: 'Schedule.OtherSource',
+      message: `${base} is a run of ${stores.at('images')} too, which is no source of the schedule.`,
+    });
+    const both = [...elsewhere, ...oneSource(stores.at('images')).sources];
+    const joined = await chainOf('joined', { since: base, sources: both });
+    expect(await joined.next('a')).toMatchObject({ run: joined.run('a'), since: base });
   });
 });

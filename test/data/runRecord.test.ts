@@ -27,7 +27,10 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const identity = { version: 1, id: 'x-1', createdAt: '2026-01-02T03:04:05.000Z' } as const;
 const tagSpec: TagSpec = {
-  source: 'file:///images',
+  sources: [{ uri: 'file:///images', inventory: null }],
+  keys: [],
+  unsigned: false,
+  requesterPays: false,
   include: [],
   exclude: ['*.txt'],
   since: null,
@@ -77,6 +80,15 @@ test('a record without a kind is a tag run: the first release wrote none', async
   const { kind: _, ...old } = records['tag']!;
   const output = await folder('old', old);
   expect(await requireTagRun(output)).toEqual(records['tag']);
+});
+
+test('a record with one source and nothing about how it is read is of the first release', async () => {
+  const unwritten = { sources: undefined, keys: undefined, unsigned: undefined, requesterPays: undefined };
+  const old = { ...records['tag']!, spec: { ...tagSpec, ...unwritten, source: 'file:///images' } };
+  expect(await requireTagRun(await folder('one-source', old))).toEqual({
+    ...records['tag'],
+    rowsLackSource: true,
+  });
 });
 
 describe('a run of another kind is refused by name', () => {

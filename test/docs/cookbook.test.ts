@@ -14,6 +14,7 @@ const ASSETS = resolve('assets/demo');
 const SCENES = 60;
 
 interface Image {
+  source: string;
   key: string;
   width: number;
   height: number;
@@ -31,21 +32,24 @@ beforeAll(async () => {
   place = await makeWorkplace();
   const { scenes, words } = await assets();
   await writeFile(place.path('categories.txt'), words.join('\n'));
-  for (const folder of ['even', 'odd', 'none'])
-    await mkdir(place.path('images', folder), { recursive: true });
+  for (const folder of ['images/even', 'images/odd', 'images/none', 'scans/even'])
+    await mkdir(place.path(folder), { recursive: true });
   const put = (scene: string, i: number): Promise<void> =>
     copyFile(resolve(ASSETS, 'scenes', scene), place.path('images', i % 2 ? 'odd' : 'even', scene));
   await Promise.all(scenes.slice(0, SCENES).map(put));
   await writeFile(place.path('images/odd/empty.jpg'), '');
   await writeFile(place.path('images/none/notes.txt'), 'no image');
-  const full = await tagged('full');
+  const full = await tagged('full', ['images']);
   await rm(place.path('images/even', scenes[0]!));
   await Promise.all(scenes.slice(SCENES, SCENES + 6).map(put));
   await writeFile(place.path('images/none/more.txt'), 'no image either');
-  last = await tagged('later', '--since', 'full');
+  // A second source has keys that the first one has too, or had, of other scenes.
+  for (const i of [0, 2, 4, 6])
+    await copyFile(resolve(ASSETS, 'scenes', scenes[SCENES + i]!), place.path('scans/even', scenes[i]!));
+  last = await tagged('later', ['images', 'scans'], '--since', 'full');
 
   const rows = [...full.tags.filter(({ key }) => key !== `even/${scenes[0]!}`), ...last.tags];
-  images = (rows as unknown as Image[]).sort((a, b) => (a.key < b.key ? -1 : 1));
+  images = (rows as unknown as Image[]).sort(byName);
   failures = [...full.failures, ...last.failures];
 }, 240_000);
 afterAll(() => place.clear());
@@ -58,12 +62,16 @@ async function assets(): Promise<{ scenes: string[]; words: string[] }> {
   return { scenes, words: categories.map(({ name }) => name) };
 }
 
-async function tagged(out: string, ...flags: string[]): Promise<Record<'tags' | 'failures', Row[]>> {
+async function tagged(
+  out: string,
+  sources: string[],
+  ...flags: string[]
+): Promise<Record<'tags' | 'failures', Row[]>> {
   const limits = ['--top-k', '5', '--threshold', '0.56', '--shard-size', '25', '--max-failure-rate', '1'];
   const result = await runCli(
     [
       'tag',
-      'images',
+      ...sources,
       '--categories',
       'categories.txt',
       '--model',
@@ -94,9 +102,12 @@ async function rowsOf(title: string): Promise<Record<string, PlainValue>[]> {
 }
 
 const labelsOf = ({ tags }: Image): string[] => tags.map(({ label }) => label);
-const allTags = (): { key: string; label: string; score: number }[] =>
-  images.flatMap(({ key, tags }) => tags.map((tag) => ({ key, ...tag })));
+const allTags = (): (Name & { label: string; score: number })[] =>
+  images.flatMap(({ source, key, tags }) => tags.map((tag) => ({ source, key, ...tag })));
+type Name = Pick<Image, 'source' | 'key'>;
 const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const byName = (a: Name, b: Name): number => byCodePoint(a.source, b.source) || byCodePoint(a.key, b.key);
+const uriOf = ({ source, key }: Name): string => `${source}/${key}`;
 
 function groups<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   return Map.groupBy(items, keyOf);
@@ -107,7 +118,7 @@ const expected: Record<string, () => unknown> = {
   'Images with one tag and not another': () =>
     images
       .filter((image) => labelsOf(image).includes('drink') && !labelsOf(image).includes('beer'))
-      .map(({ key }) => ({ key })),
+      .map(({ source, key }) => ({ source, key })),
   'Label counts': () =>
     [...groups(allTags(), ({ label }) => label)]
       .map(([label, tags]) => ({
@@ -120,10 +131,24 @@ const expected: Record<string, () => unknown> = {
       }))
       .sort((a, b) => b.images - a.images || byCodePoint(a.label, b.label)),
   'Tags joined with failures': () => [
-    { folder: 'none/', tagged: 0, failed: 1, codes: ['Image.Unsupported'] },
-    ...[...groups(last.tags, ({ key }) => key.replace(/[^/]*$/, ''))]
-      .map(([folder, rows]) => ({ folder, tagged: rows.length, failed: 0, codes: null }))
-      .sort((a, b) => byCodePoint(a.folder, b.folder)),
+    {
+      source: openStore(place.path('images')).uri,
+      folder: 'none/',
+      tagged: 0,
+      failed: 1,
+      codes: ['Image.Unsupported'],
+    },
+    ...[
+      ...groups(
+        last.tags as unknown as Image[],
+        ({ source, key }) => `${source}\n${key.replace(/[^/]*$/, '')}`,
+      ),
+    ]
+      .sort(([a], [b]) => byCodePoint(a, b))
+      .map(([name, rows]) => {
+        const [source, folder] = name.split('\n');
+        return { source, folder, tagged: rows.length, failed: 0, codes: null };
+      }),
   ],
   "Histogram of a label's scores": () =>
     [
@@ -139,9 +164,9 @@ const expected: Record<string, () => unknown> = {
       .sort(([a], [b]) => byCodePoint(a, b))
       .flatMap(([label, tags]) =>
         tags
-          .sort((a, b) => b.score - a.score || byCodePoint(a.key, b.key))
+          .sort((a, b) => b.score - a.score || byName(a, b))
           .slice(0, 3)
-          .map(({ key, score }) => ({ label, key, score })),
+          .map(({ source, key, score }) => ({ label, source, key, score })),
       ),
   'Labels that occur together': () => {
     const counts = groups(allTags(), ({ label }) => label);
@@ -157,12 +182,24 @@ const expected: Record<string, () => unknown> = {
       .sort((a, b) => b.images - a.images || byCodePoint(a.label, b.label) || byCodePoint(a.other, b.other));
   },
   'Images without tags': () =>
-    images.filter(({ tags }) => tags.length === 0).map(({ key, width, height }) => ({ key, width, height })),
+    images
+      .filter(({ tags }) => tags.length === 0)
+      .map(({ source, key, width, height }) => ({ source, key, width, height })),
   'New since the last run': () =>
     [
-      ...last.tags.map((row) => ({ key: row.key, labels: labelsOf(row as unknown as Image), code: null })),
-      ...last.failures.map(({ key, code }) => ({ key, labels: null, code })),
-    ].sort((a, b) => byCodePoint(a.key, b.key)),
+      ...(last.tags as unknown as Image[]).map((row) => ({
+        source: row.source,
+        key: row.key,
+        labels: labelsOf(row),
+        code: null,
+      })),
+      ...last.failures.map(({ source, key, code }) => ({
+        source: source as string,
+        key,
+        labels: null,
+        code,
+      })),
+    ].sort(byName),
 };
 
 test.each(Object.keys(expected))('%s', async (title) => {
@@ -176,28 +213,28 @@ const exported = (name: string): Promise<string> => readFile(place.path(name), '
 test('Export to CSV', async () => {
   await rowsOf('Export to CSV');
   const [header, ...lines] = (await exported('tags.csv')).trim().split('\n');
-  expect(header).toBe('key,label,score');
-  expect(lines.map((line) => line.split(',').slice(0, 2))).toEqual(
-    images.flatMap(({ key, tags }) => tags.map(({ label }) => [key, label])),
+  expect(header).toBe('source,key,label,score');
+  expect(lines.map((line) => line.split(',').slice(0, 3))).toEqual(
+    images.flatMap(({ source, key, tags }) => tags.map(({ label }) => [source, key, label])),
   );
 });
 
 test('Export to COCO', async () => {
   await rowsOf('Export to COCO');
   const coco = JSON.parse(await exported('coco.json')) as {
-    images: { id: number; file_name: string; width: number }[];
+    images: { id: number; file_name: string; coco_url: string; width: number }[];
     annotations: { id: number; image_id: number; category_id: number; score: number }[];
     categories: { id: number; name: string }[];
   };
-  expect(coco.images.map(({ file_name: name, width }) => [name, width])).toEqual(
-    images.map(({ key, width }) => [key, width]),
+  expect(coco.images.map(({ file_name: file, coco_url: uri, width }) => [file, uri, width])).toEqual(
+    images.map((image) => [image.key, uriOf(image), image.width]),
   );
   const name = new Map(coco.categories.map((category) => [category.id, category.name]));
-  const keyOf = new Map(coco.images.map((image) => [image.id, image.file_name]));
-  const pairs = coco.annotations.map((of) => `${keyOf.get(of.image_id)!} ${name.get(of.category_id)!}`);
+  const uris = new Map(coco.images.map((image) => [image.id, image.coco_url]));
+  const pairs = coco.annotations.map((of) => `${uris.get(of.image_id)!} ${name.get(of.category_id)!}`);
   expect(pairs.sort()).toEqual(
     allTags()
-      .map(({ key, label }) => `${key} ${label}`)
+      .map((of) => `${uriOf(of)} ${of.label}`)
       .sort(),
   );
   expect(new Set(coco.annotations.map(({ id }) => id)).size).toBe(coco.annotations.length);
@@ -211,7 +248,7 @@ test('Export to Label Studio', async () => {
   }[];
   expect(
     tasks.map(({ data, predictions }) => [data.image, predictions[0]!.result[0]!.value.choices]),
-  ).toEqual(images.map((image) => [`s3://bucket/${image.key}`, labelsOf(image)]));
+  ).toEqual(images.map((image) => [uriOf(image), labelsOf(image)]));
 });
 
 test('every recipe of the page is tested, and the runs have failures and images without tags', () => {

@@ -74,7 +74,7 @@ const query = async (run: string, sql: string, home?: string): Promise<unknown> 
   return JSON.parse(result.stdout);
 };
 
-const STATE = 'key, etag, size_bytes, width, height, tags, code, message, attempts';
+const STATE = 'key, source, version_id, etag, size_bytes, width, height, tags, code, message, attempts';
 const currentState = (run: string): Promise<unknown> =>
   query(run, `SELECT ${STATE} FROM current ORDER BY key`);
 

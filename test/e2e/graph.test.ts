@@ -128,7 +128,7 @@ it('builds from WordNet without asking anybody, and from a file by the same rule
     'file.yaml',
   );
   expect(filed.code, filed.stderr).toBe(0);
-  expect(filed.stdout).toMatch(/Graph: {4}1 edges into 30 categories\n/);
+  expect(filed.stdout).toMatch(/Graph: {4}1 edges among 30 categories\n/);
   expect((await builtGraph(place.path('filed'))).edges).toEqual([edges[0]]);
   expect(await manifestOf(place.path('filed'))).toMatchObject({
     dropped: { 'circular-is-a': 1, 'other-category': 1 },

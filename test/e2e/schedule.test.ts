@@ -16,6 +16,7 @@ import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess, type CliResult } from '../support/cli.ts';
 import { writeCorpus } from '../support/corpus.ts';
+import { putInventory, type InventoryReport } from '../support/inventory.ts';
 import { committedShards } from '../support/runWatch.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
@@ -79,6 +80,23 @@ describe('a schedule', () => {
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toMatch(message);
     expect(result.stderr).toContain('[Schedule.Invalid]');
+  });
+
+  it('of an inventory is refused, and of two sources of which one lies within the other', async () => {
+    const store = openStore(place.dir);
+    const report: InventoryReport = { bucket: 'photos', destination: 'reports', format: 'CSV', files: [[]] };
+    const manifest = await putInventory(store, 'reports', report);
+    const create = (name: string, source: string): Promise<CliResult> =>
+      schedule('create', name, ...NEVER, ...REQUEST, '--out', name, '--source', source);
+    const [inventory, nested] = await Promise.all([
+      create('inventory', manifest),
+      create('nested', 'images/more'),
+    ]);
+    for (const { code } of [inventory, nested]) expect(code).toBe(2);
+    expect(inventory.stderr).toMatch(
+      /manifest\.json is an inventory: no run would find anything new in it\./,
+    );
+    expect(nested.stderr).toContain('[Usage.OverlappingSources]');
   });
 
   it('is created, looked at, paused, resumed, updated and deleted', async () => {

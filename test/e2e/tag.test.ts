@@ -135,7 +135,7 @@ it('finishes a run of no images', async () => {
 
 it.each([
   ['an output inside the source', ['good', 'good/out'], /lies inside the source/],
-  ['other inputs for the folder of a run', ['empty', 'out-good'], /source: "file:.*good" -> "file:.*empty"/],
+  ['other inputs for the folder of a run', ['empty', 'out-good'], /sources: .*good.* -> .*empty/],
   ['a source that is not there', ['nowhere', 'out-none'], /nowhere/],
   ['a bucket that is not there', ['s3://nothing-here', 'out-none'], /nothing-here/],
 ])('refuses %s', async (_, [source, out], message) => {

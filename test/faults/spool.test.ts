@@ -39,6 +39,8 @@ const outcomes: fc.Arbitrary<Outcome> = fc.oneof(
   fc.record({
     failed: fc.record({
       key: fc.string({ unit: 'grapheme' }),
+      source: fc.string(),
+      versionId: fc.option(fc.string()),
       etag: fc.option(fc.string()),
       code: fc.constantFrom('Image.Corrupt', 'Store.NotFound'),
       message: fc.string(),
@@ -49,6 +51,8 @@ const outcomes: fc.Arbitrary<Outcome> = fc.oneof(
     tagged: fc
       .record({
         key: fc.string({ unit: 'grapheme' }),
+        source: fc.string(),
+        versionId: fc.option(fc.string()),
         etag: fc.option(fc.string()),
         sizeBytes: fc.option(fc.nat()),
         lastModifiedMs: fc.option(fc.double({ noNaN: true, min: 0, max: 1e13 }).map((ms) => ms + 0)),
@@ -122,7 +126,17 @@ describe('what the spool remembers', () => {
           const own = new Set<number>();
           for (const { finished, limit } of pieces) {
             for (const at of finished) {
-              const outcome = { failed: { key: `k${at}`, etag: null, code: 'c', message: '', attempts: 1 } };
+              const outcome = {
+                failed: {
+                  key: `k${at}`,
+                  source: 's',
+                  versionId: null,
+                  etag: null,
+                  code: 'c',
+                  message: '',
+                  attempts: 1,
+                },
+              };
               writer.add(at, outcome);
               done.set(at, outcome);
               own.add(at);
@@ -196,7 +210,7 @@ it('an image that workers are lost on is tried alone, and then recorded as what 
       dead.resolve('lost');
       return new Promise<never>(() => undefined);
     };
-    const dying = { ...run, source: wrapStore(source, { get }) };
+    const dying = { ...run, sources: [wrapStore(source, { get })] };
     const work = tagShard(
       dying,
       0,
@@ -236,7 +250,7 @@ it('an image is not blamed for a store that is down while it is tried alone', as
   const get: typeof source.get = () => Promise.reject(down);
   const reports: ShardProgress[] = [];
   const third = tagShard(
-    { ...run, source: wrapStore(source, { get }), output: wrapStore(output, { put }) },
+    { ...run, sources: [wrapStore(source, { get })], output: wrapStore(output, { put }) },
     0,
     attemptOptions('three', { attemptNumber: 3, progress: (progress) => reports.push({ ...progress }) }),
   );

@@ -53,7 +53,7 @@ it('no page is made of nothing', async () => {
   });
 });
 
-describe.skipIf(chromiumProgram === undefined)('in a browser', () => {
+describe.skipIf(chromiumProgram === undefined && !process.env['CI'])('in a browser', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startChromium();

@@ -14,11 +14,12 @@ import type { Counts } from '../../data/run/counts.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import { evaluateProgressQuery, graphProgressQuery, pauseSignal, progressQuery, resumeSignal, trainProgressQuery } from '../../workflows/signals.ts';
-import type { IncrementActivities, TagIncrementInput } from '../../workflows/incrementTypes.ts';
-import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/types.ts';
+import { evaluateProgressQuery, graphProgressQuery, pauseSignal, decisionSignal, progressQuery, resumeSignal, retrainProgressQuery, trainProgressQuery } from '../../workflows/signals.ts';
+import type { IncrementActivities, TagIncrementInput } from '../../workflows/tag/incrementTypes.ts';
+import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/tag/tagTypes.ts';
 import { MemoryEvaluation, withEvaluation } from '../support/evaluateServer.ts';
 import { graphControls, MemoryGraph, withGraph } from '../support/graphServer.ts';
+import { bundleRetrain, MemoryStore, withRetraining } from '../support/retrainServer.ts';
 import { MemoryTraining, withTraining } from '../support/trainServer.ts';
 
 const [version, ...named] = process.argv.slice(2);
@@ -209,6 +210,27 @@ try {
   if (isAsked('tagIncrement')) {
     await recordIncrement('whole', false);
     await recordIncrement('unchanged', true);
+  }
+  /** A retraining whose runs of stages are stand-ins, on activities in memory. */
+  const recordRetraining = async (name: string, store: MemoryStore, during: (handle: WorkflowHandle) => Promise<void>): Promise<void> => {
+    const bundle = await bundleRetrain();
+    await withRetraining({ client, native, bundle }, store, async (start) => {
+      const handle = await start(name);
+      await during(handle);
+      await handle.result();
+      await save(name, 'retrain', handle);
+    });
+  };
+  if (isAsked('retrain')) {
+    const asking = new MemoryStore({ approvalHours: 1 });
+    await recordRetraining('whole', asking, async (handle) => {
+      while ((await handle.query(retrainProgressQuery)).paused === null) await sleep(200);
+      asking.decision = { approved: true, by: 'someone', reason: '' };
+      await handle.signal(decisionSignal);
+    });
+    const published = new MemoryStore();
+    published.published = 'file:///store/models/m/9999';
+    await recordRetraining('unchanged', published, () => Promise.resolve());
   }
   await native.close();
   await connection.close();

@@ -248,14 +248,14 @@ describe.each(STORES)('published models in %s', (_, start) => {
   it('the lineage says nothing of a model that was not trained here but when it was published', async () => {
     const models = stores.open(stores.at('plain'));
     const { uri } = await publish(await trained('plain-model'), models, {
-      lineage: { figures: { 'unseen F1@3': 41.5 }, gate: { passed: true } },
+      lineage: { figures: { 'unseen F1@3': 41.5 }, gate: { passed: true, rules: [] } },
     });
     expect(await readLineage(stores.open(uri))).toMatchObject({
       training: null,
       graph: null,
       parent: null,
       figures: { 'unseen F1@3': 41.5 },
-      gate: { passed: true },
+      gate: { passed: true, rules: [] },
       code: { version: '0.1.0' },
     });
   });

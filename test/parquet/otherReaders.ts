@@ -20,9 +20,11 @@ export type Plain = null | boolean | number | bigint | string | Date | Plain[] |
 /** Rows as every reader should give them. */
 export function plainRows(rows: readonly (TagRow | FailureRow)[]): Plain[] {
   return rows.map((row) => {
-    if (!('tags' in row)) return { ...row };
+    const { key, source, versionId, ...rest } = row;
+    const name = { key, source, version_id: versionId };
+    if (!('tags' in row)) return { ...name, ...rest } as Plain;
     return {
-      key: row.key,
+      ...name,
       etag: row.etag,
       size_bytes: row.sizeBytes === null ? null : BigInt(row.sizeBytes),
       last_modified: row.lastModifiedMs === null ? null : new Date(Math.floor(row.lastModifiedMs)),

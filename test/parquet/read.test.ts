@@ -1,8 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../data/failure.ts';
-import { readInfo, readRowGroups, readRows, type ParquetRecord } from '../../data/parquet/read.ts';
+import {
+  readFailureRows,
+  readInfo,
+  readRowGroups,
+  readRows,
+  readTagRows,
+  type ParquetRecord,
+} from '../../data/parquet/read.ts';
 import { queryDuckDb } from './otherReaders.ts';
+import { plainTagRows } from './rows.ts';
 
 const FIXTURES = new URL('fixtures/', import.meta.url);
 const BROKEN = new URL('fixtures/broken/', import.meta.url);
@@ -85,4 +93,14 @@ it('names the columns there are where one is missing', async () => {
       hint: 'Its columns are: key, size, last_modified, etag, labels.',
     }),
   );
+});
+
+it('reads parts of runs that had one source and did not name it', async () => {
+  const read = (name: string) => new Uint8Array(readFileSync(new URL(name, FIXTURES)));
+  const source = 's3://bucket/photos';
+  const rows = plainTagRows(3, 2, 5).map((row) => ({ ...row, source, versionId: null }));
+  expect(await readTagRows(read('schema-1-tags.parquet'), 'part', source)).toEqual(rows);
+  expect(await readFailureRows(read('schema-1-failures.parquet'), 'part', source)).toEqual([
+    { key: 'a.jpg', source, versionId: null, etag: 'e', code: 'Image.Corrupt', message: 'm', attempts: 1 },
+  ]);
 });

@@ -15,6 +15,8 @@ const etag = fc.option(fc.string({ maxLength: 32 }));
 export const tagRow = (dimension?: number): fc.Arbitrary<TagRow> =>
   fc.record({
     key: text(40).map((key) => `k${key}`),
+    source: text(20),
+    versionId: fc.option(fc.string({ maxLength: 32 })),
     etag,
     sizeBytes: fc.option(fc.nat({ max: Number.MAX_SAFE_INTEGER })),
     // what every reader can show as a date
@@ -31,6 +33,8 @@ export const tagRow = (dimension?: number): fc.Arbitrary<TagRow> =>
 
 export const failureRow: fc.Arbitrary<FailureRow> = fc.record({
   key: text(40).map((key) => `k${key}`),
+  source: text(20),
+  versionId: fc.option(fc.string({ maxLength: 32 })),
   etag,
   code: fc.constantFrom('Image.Corrupt', 'Store.NotFound', 'Image.PixelLimit'),
   message: text(60),
@@ -41,6 +45,8 @@ export const failureRow: fc.Arbitrary<FailureRow> = fc.record({
 export function plainTagRows(count: number, tagCount: number, labelCount: number): TagRow[] {
   return Array.from({ length: count }, (_, i) => ({
     key: `photos/2024/${String(i).padStart(9, '0')}.jpg`,
+    source: 's3://bucket/photos',
+    versionId: i % 2 === 0 ? null : `v${i}`,
     etag: (i * 2654435761).toString(16),
     sizeBytes: 1000 + i,
     lastModifiedMs: 1.7e12 + i * 1000,

@@ -41,7 +41,15 @@ describe('verifyPart', () => {
   });
 
   it('refuses a failure row with another code', async () => {
-    const failure = { key: 'k', etag: 'e', code: 'Image.Corrupt', message: 'm', attempts: 1 };
+    const failure = {
+      key: 'k',
+      source: 's',
+      versionId: null,
+      etag: 'e',
+      code: 'Image.Corrupt',
+      message: 'm',
+      attempts: 1,
+    };
     const part = encodeFailureRows([failure], { metadata: METADATA });
     await verifyPart(part, [failure]);
     await expect(verifyPart(part, [{ ...failure, code: 'Image.Timeout' }])).rejects.toEqual(

@@ -19,6 +19,8 @@ const encode = (rows: TagRow[], embedding = false): Uint8Array =>
 
 const HEAD = [
   ['key', 'VARCHAR'],
+  ['source', 'VARCHAR'],
+  ['version_id', 'VARCHAR'],
   ['etag', 'VARCHAR'],
   ['size_bytes', 'BIGINT'],
   ['last_modified', 'TIMESTAMP WITH TIME ZONE'],
@@ -64,6 +66,8 @@ describe('a tags part', () => {
         expect(read.rows).toEqual(plainRows(rows!));
         expect(read.schema).toEqual([
           'string not null',
+          'string not null',
+          'string',
           'string',
           'int64',
           'timestamp[ms, tz=UTC]',
@@ -99,7 +103,7 @@ describe('a tags part', () => {
 
   it('names its run, model and vocabulary', async () => {
     expect((await readInfo(encode([]))).metadata).toEqual({
-      'c2srt.schema': '1',
+      'c2srt.schema': '2',
       'c2srt.run': METADATA.run,
       'c2srt.model': METADATA.model,
       'c2srt.vocabulary': METADATA.vocabulary,
@@ -182,10 +186,10 @@ describe('a failures part', () => {
       fc.asyncProperty(fc.array(failureRow, { maxLength: 30 }), async (rows) => {
         const bytes = encodeFailures(rows);
         await verifyPart(bytes, rows);
-        expect(await readWithParquetjs(bytes)).toEqual(rows);
+        expect(await readWithParquetjs(bytes)).toEqual(plainRows(rows));
         expect(await readFailureRows(bytes)).toEqual(rows);
         await withFile(bytes, async (path) => {
-          expect(await queryDuckDb(path, 'SELECT * FROM read_parquet($1)')).toEqual(rows);
+          expect(await queryDuckDb(path, 'SELECT * FROM read_parquet($1)')).toEqual(plainRows(rows));
         });
       }),
       { numRuns: 30 },
@@ -195,6 +199,8 @@ describe('a failures part', () => {
   it('has the documented types', async () => {
     expect(await withFile(encodeFailures([]), describeWithDuckDb)).toEqual([
       ['key', 'VARCHAR'],
+      ['source', 'VARCHAR'],
+      ['version_id', 'VARCHAR'],
       ['etag', 'VARCHAR'],
       ['code', 'VARCHAR'],
       ['message', 'VARCHAR'],
@@ -203,7 +209,15 @@ describe('a failures part', () => {
   });
 
   it('replaces what is not valid Unicode in a message', async () => {
-    const row = { key: 'k', etag: null, code: 'Image.Corrupt', message: 'cut \ud83d', attempts: 1 };
+    const row = {
+      key: 'k',
+      source: 's',
+      versionId: null,
+      etag: null,
+      code: 'Image.Corrupt',
+      message: 'cut \ud83d',
+      attempts: 1,
+    };
     expect((await readFailureRows(encodeFailures([row])))[0]!.message).toBe('cut \ufffd');
   });
 });

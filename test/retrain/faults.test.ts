@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../infra/ports.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
-import type { RetrainResult } from '../../workflows/retrainTypes.ts';
+import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess } from '../support/cli.ts';
 import { copyScenes, DEMO, scenes, writeManifest } from '../support/demoTraining.ts';
 import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
@@ -50,8 +50,11 @@ beforeAll(async () => {
 }, 240_000);
 afterEach(async () => {
   proxy.fault = () => 'pass';
-  await endTemporal(place.path('.c2srt'));
-  await endTemporal(place.path('temporal'));
+  // Each test counts what is on record of a server that nobody had before it.
+  for (const state of ['.c2srt', 'temporal']) {
+    await endTemporal(place.path(state));
+    await rm(place.path(state), { recursive: true, force: true });
+  }
 });
 afterAll(async () => {
   await proxy.stop();
@@ -159,6 +162,37 @@ it('killed in the training, and resumed from its folder on another server', asyn
   expect(count('trainShard')).toBeLessThanOrEqual(4);
   expect(count('trainShard')).toBeGreaterThan(0);
   await temporal.stop();
+}, 300_000);
+
+it('killed once it has published, it still tags when it is resumed', async () => {
+  await writeConfig(place, {
+    retrain: { store: 's3://bucket/tagging', tagSource: join(DEMO, 'scenes') },
+    more: { shardSize: 300 },
+  });
+  const env = { ...s3.env, AWS_ENDPOINT_URL_S3: proxy.endpoint };
+  let held = false;
+  proxy.fault = (line) => {
+    if (!/^PUT \S*\/tags\/[^/]+\/_spool\//.test(line)) return 'pass';
+    held = true;
+    return 'hold';
+  };
+  const command = startCli(['retrain'], { cwd: place.dir, env });
+  await until('it tags', () => held, 150_000);
+  command.kill('SIGKILL');
+  await command.ended;
+  await endTemporal(place.path('.c2srt'));
+  await rm(place.path('.c2srt'), { recursive: true });
+  proxy.fault = () => 'pass';
+
+  const [run] = /s3:\/\/bucket\/tagging\/runs\/\S+/.exec(command.output())!;
+  const resumed = await runCli(['resume', run, '--json'], { cwd: place.dir, env });
+  expect(resumed.code, resumed.stderr).toBe(0);
+  const result = jsonOf(resumed) as unknown as RetrainResult;
+  expect(result.outcome).toBe('published');
+  expect(result.stages.find(({ stage }) => stage === 'tag')).toMatchObject({
+    state: 'done',
+    summary: '600 of 600 images tagged',
+  });
 }, 300_000);
 
 it('a store that answers 503 for a while is waited for', async () => {

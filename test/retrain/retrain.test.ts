@@ -13,7 +13,7 @@ import {
   writePipelineFiles,
 } from '../support/retrainPlace.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
-import type { RetrainResult } from '../../workflows/retrainTypes.ts';
+import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 
 let place: Workplace;
 beforeAll(async () => {
@@ -55,6 +55,34 @@ it('a dry run says what would run, and makes nothing', async () => {
   expect(await runsIn(place)).toEqual([]);
 }, 120_000);
 
+it.each([
+  [
+    'images to test on that are trained on',
+    { retrain: { test: './train.jsonl' } },
+    /^32 images, \S+ among them, are both tested on and trained on\..*\[Dataset\.Overlap\]$/ms,
+  ],
+  [
+    'images to test on that are held back',
+    { retrain: { test: './validation.jsonl' } },
+    /^12 images, \S+ among them, are both tested on and held back to calibrate on\..*\[Dataset\.Overlap\]$/ms,
+  ],
+  [
+    'rules about a K that is not evaluated',
+    { gate: { rules: [{ metric: 'F1@7' }] } },
+    /asks for F1@7, which is not evaluated\.\nevaluate\.topK is 3, 5/,
+  ],
+])(
+  '%s are refused before anything is trained',
+  async (_, change, message) => {
+    await writeConfig(place, change);
+    const refused = await c2srt('retrain', '--dry-run');
+    expect(refused.stderr).toMatch(message);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    await writeConfig(place, { retrain: { tagSource: join(DEMO, 'scenes') } });
+  },
+  60_000,
+);
+
 it('trains, evaluates, publishes and tags with the new model', async () => {
   const result = await retrain();
   expect(result).toMatchObject({ outcome: 'published' });
@@ -90,6 +118,10 @@ it('the lineage of the model names its run, data, graph and figures', async () =
   const lineage = done(await c2srt('lineage', './store/models/scenes', '--json'));
   const text = JSON.stringify(lineage);
   for (const part of ['train.jsonl', 'wordnet', 'unseen mAP', '"shards":2']) expect(text).toContain(part);
+  const told = await c2srt('lineage', './store/models/scenes');
+  expect(told.stdout).toMatch(
+    /^ {2}gate {7}mAP on all categories: not judged, as no model is in production\.$/m,
+  );
 }, 60_000);
 
 it('another setting of the training reuses the features and the graph', async () => {
@@ -148,6 +180,9 @@ it('a person approves: before that nothing is published, and the decision is in 
   expect(status.stdout).toContain('c2srt approve');
 
   expect((await c2srt('approve', run, '--by', 'a person', '--reason', 'looks right')).code).toBe(0);
+  const decided = await c2srt('status', run);
+  expect(decided.stdout).toContain('decided  approved by a person');
+  expect(decided.stdout).not.toContain('c2srt approve');
   const rejected = await c2srt('reject', run);
   expect(rejected.code).toBe(2);
   expect(rejected.stderr).toContain('a person has approved');

@@ -148,6 +148,30 @@ describe('requests', () => {
   });
 });
 
+test('a folder that holds nearly everything is cut at its own folders, however unequal', async () => {
+  const keys = Array.from({ length: 6000 }, (_, i) => {
+    if (i % 20 === 0) return `small-${i % 7}/${i}.jpg`;
+    const folder = i % 3 === 0 ? 'half' : String(i % 23);
+    return `huge/${folder}/${folder === 'half' ? `${i % 11}/` : ''}${i}.jpg`;
+  });
+  let rounds = 0;
+  let round: Promise<void> | undefined;
+  // All requests that wait are answered together.
+  const delay = () =>
+    (round ??= new Promise((answer) => {
+      setImmediate(() => {
+        round = undefined;
+        rounds++;
+        answer();
+      });
+    }));
+  const bucket = bucketOf(keys, 50, 'report', delay);
+  const options = { prefix: '', concurrency: 8, maxPagesAhead: 32, pageKeys: 50 };
+  expect(await all(listParallel(bucket.listPage, options))).toHaveLength(6000);
+  expect(bucket.requests).toBeLessThan(2.5 * (6000 / 50));
+  expect(bucket.requests / rounds).toBeGreaterThan(4);
+});
+
 test('an error is thrown where its keys would be, after all before it', async () => {
   const keys = Array.from({ length: 300 }, (_, i) => `${String(i % 10)}/${i}.jpg`);
   const bucket = bucketOf(keys, 10, 'report', atOnce);

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { finishRun } from '../../activities/finish.ts';
 import { retryChanges } from '../../activities/plan/retryChanges.ts';
+import { earlierListing } from '../../activities/plan/earlierListing.ts';
+import { runListing } from '../../activities/plan/listing.ts';
 import { writePlan } from '../../activities/plan/writePlan.ts';
 import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
 import { tagShard } from '../../activities/tag/tagShard.ts';
@@ -9,8 +11,9 @@ import { Turn } from '../../activities/tag/turn.ts';
 import { Failure } from '../../data/failure.ts';
 import { readChain } from '../../data/chain/chain.ts';
 import { claimRunFolder, runIdOf, type TagRecord, type TagSpec } from '../../data/run/record.ts';
-import { rowKeys } from '../../data/run/rowKeys.ts';
+import { rowNames } from '../../data/run/rowNames.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
+import { compareUtf8 } from '../../data/utf8Order.ts';
 import { attemptOptions } from './shardBench.ts';
 
 const SIDE = 8;
@@ -37,19 +40,24 @@ export interface ChainRunOptions {
   planned?: () => Promise<void>;
 }
 
-/** Runs a tag run over `source` into `output` to its end; as its command, workflow and workers would. */
+/** Runs a tag run over one or several sources into `output` to its end; as its command, workflow and workers would. */
 export async function runInProcess(
-  source: ObjectStore,
+  from: ObjectStore | readonly ObjectStore[],
   output: ObjectStore,
   { openStore, spec: given = {}, planned }: ChainRunOptions,
 ): Promise<void> {
+  const sources = [from].flat().sort((a, b) => compareUtf8(a.uri, b.uri));
+  const openSource = (uri: string): ObjectStore => sources.find((source) => source.uri === uri)!;
   const record: TagRecord = {
     kind: 'tag',
     version: 1,
     id: runIdOf('tag', output.uri),
     createdAt: new Date().toISOString(),
     spec: {
-      source: source.uri,
+      sources: sources.map(({ uri }) => ({ uri, inventory: null })),
+      keys: [],
+      unsigned: false,
+      requesterPays: false,
       include: [],
       exclude: [],
       since: null,
@@ -71,18 +79,18 @@ export async function runInProcess(
   const { spec } = record;
   const { since, retry, include, exclude, shardSize } = spec;
   const chain = retry && (await readChain(openStore(retry.parent), openStore));
-  const index = await writePlan(source, output, {
+  const index = await writePlan(runListing(spec, { openStore, openSource, output }), output, {
     include,
     exclude,
     shardSize,
-    since: since === null ? undefined : openStore(since),
-    retry: chain ? (after) => retryChanges(source, chain, { codes: retry.codes, after }) : undefined,
+    since: since === null ? undefined : earlierListing(openStore(since), spec.sources),
+    retry: chain ? (after) => retryChanges(sources, chain, { codes: retry.codes, after }) : undefined,
     report: () => undefined,
   });
   await planned?.();
   const context: RunContext = {
     output,
-    source,
+    sources,
     record,
     decoder,
     imageSide: SIDE,
@@ -96,7 +104,7 @@ export async function runInProcess(
     embedding: spec.embedding,
     metadata: { run: record.id, model: 'm', vocabulary: 'v' },
     fingerprint: { engine: 'test' },
-    rowKey: rowKeys(spec.source),
+    rowName: rowNames(spec.sources),
     planShard: planReader(output),
   };
   const tagger = contentTagger(spec.embedding);

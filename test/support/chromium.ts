@@ -7,5 +7,7 @@ const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 export const chromiumProgram = PROGRAMS.find((path) => existsSync(path));
 
 /** Starts it; the tests' user may be root, who has no sandbox. */
-export const startChromium = (): Promise<Browser> =>
-  chromium.launch({ executablePath: chromiumProgram!, args: ['--no-sandbox'] });
+export function startChromium(): Promise<Browser> {
+  if (chromiumProgram === undefined) throw new Error(`No browser is at ${PROGRAMS.join(', ')}.`);
+  return chromium.launch({ executablePath: chromiumProgram, args: ['--no-sandbox'] });
+}

@@ -9,12 +9,12 @@ export type Fault =
   | 'breakBody'
   /** Nothing of it reaches the server, and no answer comes, until the client gives up. */
   | 'hold'
-  | { status: number; headers?: Record<string, string> };
+  | { status: number; headers?: Record<string, string>; body?: string };
 
 export interface FaultyProxy {
   endpoint: string;
-  /** Decides about each request by its first line, as `PUT /bucket/key HTTP/1.1`. */
-  fault: (requestLine: string) => Fault;
+  /** Decides about each request by its first line, as `PUT /bucket/key HTTP/1.1`, and by its head. */
+  fault: (requestLine: string, head: string) => Fault;
   /** First lines of the requests so far. */
   requests: string[];
   stop: () => Promise<void>;
@@ -42,10 +42,11 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     }
     let fault: Fault = 'pass';
     client.on('data', (data) => {
-      const line = /^(?:GET|PUT|HEAD|POST|DELETE) [^\r\n]*/.exec(data.toString('latin1'))?.[0];
+      const text = data.toString('latin1');
+      const line = /^(?:GET|PUT|HEAD|POST|DELETE) [^\r\n]*/.exec(text)?.[0];
       if (line !== undefined) {
         proxy.requests.push(line);
-        fault = proxy.fault(line);
+        fault = proxy.fault(line, text.split('\r\n\r\n')[0]!);
       }
       if (typeof fault === 'object') client.end(answerOf(fault));
       else if (fault !== 'hold') upstream.write(data);
@@ -66,7 +67,13 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   return proxy;
 }
 
-function answerOf({ status, headers = {} }: { status: number; headers?: Record<string, string> }): string {
-  const lines = Object.entries({ 'content-length': '0', connection: 'close', ...headers });
-  return [`HTTP/1.1 ${status} x`, ...lines.map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n');
+function answerOf({ status, headers = {}, body = '' }: Exclude<Fault, string>): string {
+  const lines = Object.entries({
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+    ...headers,
+  });
+  return [`HTTP/1.1 ${status} x`, ...lines.map(([name, value]) => `${name}: ${value}`), '', body].join(
+    '\r\n',
+  );
 }

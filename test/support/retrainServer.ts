@@ -11,9 +11,10 @@ import {
 } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
 import type { Stage } from '../../data/retrain/stages.ts';
-import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/featuresTypes.ts';
+import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/train/featuresTypes.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import type { retrain } from '../../workflows/retrain.ts';
+import { resumeSignal } from '../../workflows/signals.ts';
+import type { retrain } from '../../workflows/retrain/retrain.ts';
 import type {
   PersonsDecision,
   RetrainControls,
@@ -22,7 +23,7 @@ import type {
   StageEnd,
   StageRun,
   Verdict,
-} from '../../workflows/retrainTypes.ts';
+} from '../../workflows/retrain/retrainTypes.ts';
 import type { StageWork } from './retrainWorkflows.ts';
 
 export const CONTROLS: RetrainControls = {
@@ -159,7 +160,7 @@ export interface RetrainServing {
 export async function withRetraining<Result>(
   { client, native, bundle }: RetrainServing,
   store: MemoryStore,
-  during: (start: () => Promise<WorkflowHandle<typeof retrain>>) => Promise<Result>,
+  during: (start: (workflowId?: string) => Promise<WorkflowHandle<typeof retrain>>) => Promise<Result>,
 ): Promise<Result> {
   const common = { connection: native, maxHeartbeatThrottleInterval: '200 milliseconds' } as const;
   const workers = [
@@ -173,11 +174,14 @@ export async function withRetraining<Result>(
   ];
   const running = Promise.all(workers.map((worker) => worker.run()));
   const handles: WorkflowHandle<typeof retrain>[] = [];
-  const start = async (): Promise<WorkflowHandle<typeof retrain>> => {
-    const handle = await client.workflow.start<typeof retrain>('retrain', {
+  const start = async (workflowId = `retrain-${randomUUID()}`): Promise<WorkflowHandle<typeof retrain>> => {
+    // As `resume` does: with a signal that is there before the workflow is.
+    const handle = await client.workflow.signalWithStart<typeof retrain, [object]>('retrain', {
       taskQueue: QUEUES.orchestrate,
-      workflowId: `retrain-${randomUUID()}`,
+      workflowId,
       args: [{ output: 'file:///store/runs/one', controls: CONTROLS }],
+      signal: resumeSignal,
+      signalArgs: [{}],
     });
     handles.push(handle);
     return handle;

@@ -2,7 +2,7 @@
 import { condition, proxyActivities, setHandler } from '@temporalio/workflow';
 import { pauseSignal, resumeSignal } from '../../workflows/signals.ts';
 
-export { retrain, retrainOnSchedule } from '../../workflows/retrain.ts';
+export { retrain, retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
 
 /** What a run of a stage does in a test. */
 export interface StageWork {

@@ -3,7 +3,7 @@ import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { parsePreprocessConfig } from '../../data/images/preprocessConfig.ts';
 import { planShardKey, PLAN_INDEX } from '../../data/run/layout.ts';
 import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
-import type { TagRecord } from '../../data/run/record.ts';
+import { oneSource, type TagRecord } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { SharedTagger } from '../../activities/tag/dependencies.ts';
 import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
@@ -35,6 +35,8 @@ export async function shardContext(
     sizeBytes: 0,
     excluded: 0,
     markers: 0,
+    duplicates: 0,
+    archived: 0,
     segments: [{ attempt: 'planner', from: 0, to: 1 }],
     since: null,
   };
@@ -47,7 +49,7 @@ export async function shardContext(
     id: 'run',
     createdAt: '2000-01-01T00:00:00.000Z',
     spec: {
-      source: source.uri,
+      ...oneSource(source.uri),
       include: [],
       exclude: [],
       since: null,
@@ -66,7 +68,7 @@ export async function shardContext(
   };
   return {
     output,
-    source,
+    sources: [source],
     record,
     decoder,
     imageSide: SIDE,
@@ -76,7 +78,7 @@ export async function shardContext(
     embedding: false,
     metadata: { run: 'run', model: 'm', vocabulary: 'v' },
     fingerprint: { engine: 'test' },
-    rowKey: (key) => key,
+    rowName: ({ key }) => ({ key, source: source.uri }),
     planShard: planReader(output),
   };
 }

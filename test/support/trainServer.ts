@@ -11,7 +11,7 @@ import type {
   FeaturesActivities,
   FeaturesStoreActivities,
   SnapshotFeatures,
-} from '../../workflows/featuresTypes.ts';
+} from '../../workflows/train/featuresTypes.ts';
 import type {
   PreparedTraining,
   TrainActivities,
@@ -21,8 +21,8 @@ import type {
   RoundResult,
   TrainStoreActivities,
   Validation,
-} from '../../workflows/trainTypes.ts';
-import type { trainModel } from '../../workflows/trainModel.ts';
+} from '../../workflows/train/trainTypes.ts';
+import type { trainModel } from '../../workflows/train/trainModel.ts';
 
 /** A Temporal server in memory; `limits` are its dynamic configuration. */
 export async function startTrainServer(

@@ -3,7 +3,7 @@ import { cp, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSafetensors } from '../../data/safetensors.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
-import type { Validation } from '../../workflows/trainTypes.ts';
+import type { Validation } from '../../workflows/train/trainTypes.ts';
 import { jsonOf, runCli, type CliOptions } from '../support/cli.ts';
 import { copyScenes, DEMO_MODEL, scenes, trainDemo, writeManifest } from '../support/demoTraining.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';

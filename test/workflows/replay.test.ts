@@ -54,4 +54,13 @@ describe('a history that the workflow did not make is noticed:', () => {
     const text = JSON.stringify(read(training)).replaceAll(`"${activity}"`, `"${other}"`);
     await expect(replay(JSON.parse(text) as HistoryJson, idOf(training))).rejects.toThrow(/[Nn]ondetermin/);
   });
+
+  test.each([
+    ['judgeCandidate', 'publishCandidate'],
+    ['beginTraining', 'beginEvaluation'],
+  ])('a retraining in which %s was %s', async (activity, other) => {
+    const retraining = files.find((file) => file.startsWith('retrain-whole'))!;
+    const text = JSON.stringify(read(retraining)).replaceAll(`"${activity}"`, `"${other}"`);
+    await expect(replay(JSON.parse(text) as HistoryJson, idOf(retraining))).rejects.toThrow(/[Nn]ondetermin/);
+  });
 });

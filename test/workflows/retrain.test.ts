@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { retrainOnSchedule } from '../../workflows/retrain.ts';
+import type { retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
 import { rootFailure } from '../../cli/run/follow.ts';
 import {
   decisionSignal,
@@ -169,6 +169,8 @@ test('two at once make each artifact once', async () => {
   });
   for (const work of ['work graph', 'work train', 'work evaluate'])
     expect(store.calls.filter((call) => call === work)).toHaveLength(1);
+  const trained = store.notes.filter(({ stage }) => stage === 'train').map(({ state }) => state);
+  expect(trained.sort()).toEqual(['done', 'reused']);
 });
 
 test('one that waits for another takes over where that fails', async () => {

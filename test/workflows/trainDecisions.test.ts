@@ -6,8 +6,8 @@ import {
   isExhausted,
   isValidationDue,
   stepsUntil,
-} from '../../workflows/trainDecisions.ts';
-import { noPace, paceOf } from '../../workflows/trainPace.ts';
+} from '../../workflows/train/trainDecisions.ts';
+import { noPace, paceOf } from '../../workflows/train/trainPace.ts';
 import { validation } from '../support/trainServer.ts';
 
 /** Validations of rounds in order; few scores, so that many are equal. */

@@ -14,7 +14,7 @@ import type { Calibration } from '../../../model/calibration.ts';
 import { addSums, noTagging, taggingFigures } from '../../../model/evaluation/calibration/reliability.ts';
 import { figuresOf, type Figures } from '../../../model/evaluation/figures.ts';
 import { thresholdOf } from '../../../model/tagDecision.ts';
-import type { EvaluateResult } from '../../../workflows/evaluateTypes.ts';
+import type { EvaluateResult } from '../../../workflows/evaluate/evaluateTypes.ts';
 import { breather } from './breather.ts';
 import { readFitted } from './fitCalibration.ts';
 import { readMeasures, type CategoryMeasures, type Measures } from './measures.ts';

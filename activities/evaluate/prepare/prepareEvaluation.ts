@@ -4,9 +4,9 @@ import type { EvaluateRecord } from '../../../data/run/record.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { HeadSettings } from '../../../model/clip/config.ts';
 import { openModelFolder } from '../../../model/modelFolder.ts';
-import type { EvaluatePlan } from '../../../workflows/evaluateTypes.ts';
+import type { EvaluatePlan } from '../../../workflows/evaluate/evaluateTypes.ts';
 import { prepareVocabulary, readCategories } from '../../prepare.ts';
-import type { TagDependencies } from '../../tagActivities.ts';
+import type { TagDependencies } from '../../tag/openRun.ts';
 import { commitPrepared, readPrepared, stripesOf, type ScorerPlan } from './prepared.ts';
 
 /** Makes the vocabularies of all models, as tagging does, and decides how the evaluation is cut up. */

@@ -11,7 +11,7 @@ import { readCategories, readVocabulary } from '../../prepare.ts';
 import { Shared } from '../../shared.ts';
 import type { SharedTagger } from '../../tag/dependencies.ts';
 import { createImageLoader, type ImageLoader } from '../../train/features/imageLoader.ts';
-import type { TagDependencies } from '../../tagActivities.ts';
+import type { TagDependencies } from '../../tag/openRun.ts';
 import { requirePrepared, type Prepared, type ScorerPlan } from '../prepare/prepared.ts';
 
 /** A model that gives scores of one system or of several at once. */

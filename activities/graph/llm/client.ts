@@ -2,7 +2,7 @@ import OpenAI from 'openai';
 import { Failure } from '../../../data/failure.ts';
 import type { Tokens } from '../../../data/graph/tokens.ts';
 import type { Message } from '../../../model/graph/prompt.ts';
-import type { LlmDialect } from '../../../workflows/graphTypes.ts';
+import type { LlmDialect } from '../../../workflows/graph/graphTypes.ts';
 import type { EndpointNames } from './classify.ts';
 
 export interface LlmRequest {

@@ -1,5 +1,5 @@
 import { APIError } from 'openai';
-import type { LlmDialect } from '../../../workflows/graphTypes.ts';
+import type { LlmDialect } from '../../../workflows/graph/graphTypes.ts';
 
 /** What an endpoint that speaks all of the protocol understands: what is tried first. */
 export const WHOLE_PROTOCOL: LlmDialect = { format: 'schema', without: [] };

@@ -3,7 +3,7 @@ import { DEFAULT_IMAGE_LIMITS } from '../../../data/images/limits.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { openModelFolder } from '../../../model/modelFolder.ts';
 import { activationShape, type ActivationShape } from '../../../model/ranking/activations.ts';
-import type { FeaturesActivities, FeaturesStoreActivities } from '../../../workflows/featuresTypes.ts';
+import type { FeaturesActivities, FeaturesStoreActivities } from '../../../workflows/train/featuresTypes.ts';
 import { withHeartbeat } from '../../activityScope.ts';
 import { Shared } from '../../shared.ts';
 import type { SharedEncoder, TrainDependencies } from '../dependencies.ts';

@@ -6,7 +6,7 @@ import { featuresIndexKey, SNAPSHOTS } from '../../../data/training/trainLayout.
 import type { TrainPlaces } from '../../../data/training/trainPlaces.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
 import { activationBytes, activationShape } from '../../../model/ranking/activations.ts';
-import type { FeaturesSettings, SnapshotFeatures } from '../../../workflows/featuresTypes.ts';
+import type { FeaturesSettings, SnapshotFeatures } from '../../../workflows/train/featuresTypes.ts';
 import { requireSnapshots } from '../prepare/roundsOf.ts';
 import { putFeaturesRequest } from './featuresRequest.ts';
 

@@ -5,7 +5,7 @@ import { Failure } from '../../../data/failure.ts';
 import { snapshotFolder, SNAPSHOTS, type SnapshotName } from '../../../data/training/trainLayout.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { stepsPerEpoch } from '../../../model/train/dataOrder.ts';
-import type { TrainPlan } from '../../../workflows/trainTypes.ts';
+import type { TrainPlan } from '../../../workflows/train/trainTypes.ts';
 
 /** Both snapshots. Throws `Run.Incomplete` where they are not there. */
 export async function requireSnapshots(folder: ObjectStore): Promise<Record<SnapshotName, SnapshotIndex>> {

@@ -5,7 +5,7 @@ import type { ObjectStore } from '../../../data/store/store.ts';
 import { initialState, type TrainingState } from '../../../model/train/adamw.ts';
 import { batchRows, shardSlice } from '../../../model/train/dataOrder.ts';
 import { refuseNotFinite } from '../../../model/train/trainer.ts';
-import type { TrainShardProgress } from '../../../workflows/trainTypes.ts';
+import type { TrainShardProgress } from '../../../workflows/train/trainTypes.ts';
 import type { TrainingDevice } from '../dependencies.ts';
 import {
   commitShardState,

@@ -1,7 +1,7 @@
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
 import type { DataOrder } from '../../../model/train/dataOrder.ts';
-import type { Validation } from '../../../workflows/trainTypes.ts';
+import type { Validation } from '../../../workflows/train/trainTypes.ts';
 import type { TrainerBatch, TrainerSetup } from '../dependencies.ts';
 import type { FailedImage, FailedImages } from '../../../data/training/failedImages.ts';
 

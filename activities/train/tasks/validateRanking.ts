@@ -1,7 +1,7 @@
 import type { SnapshotRow } from '../../../data/dataset/snapshotRow.ts';
 import { evaluate } from '../../../model/metrics.ts';
 import { summariseFailed, type FailedImage } from '../../../data/training/failedImages.ts';
-import type { Validation } from '../../../workflows/trainTypes.ts';
+import type { Validation } from '../../../workflows/train/trainTypes.ts';
 import type { ActivationSource } from '../features/activationSource.ts';
 import type { SharedScorer } from '../dependencies.ts';
 import type { TaskValidation } from './trainingTask.ts';

@@ -108,10 +108,17 @@ async function compact(
   progress: (line: string) => void,
 ): Promise<CompactSummary> {
   const chain = await readChain(input, openStore);
-  const { source } = chain.at(-1)!.record.spec;
-  refuseNested(source, output.uri);
+  const { sources, unsigned, requesterPays } = chain.at(-1)!.record.spec;
+  refuseNested(sources, output.uri);
   const runs = chain.map(({ record, output: { uri } }) => ({ id: record.id, output: uri }));
-  const record: CompactRecord = { version: 1, source, runs, format };
+  const record: CompactRecord = {
+    version: 1,
+    sources: sources.map(({ uri }) => uri),
+    unsigned,
+    requesterPays,
+    runs,
+    format,
+  };
   await claim(output, record);
   if (!(await output.head(SUCCESS))) {
     const parts = await compactParts(chain, output, {

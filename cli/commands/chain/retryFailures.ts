@@ -54,11 +54,14 @@ async function retryFailures(runName: string, flags: RetryFlags): Promise<number
   const { link, ...of } = chain.at(-1)!.record.spec;
   const inputs = await inputsOf(parent, { ...of, link });
   const codes = codesFlag(flags.codes);
+  // What there is to try again the chain says: lists and inventories are not read once more.
+  const sources = of.sources.map(({ uri }) => ({ uri, inventory: null }));
+  const graph = inputs.graph?.hash ?? null;
   const retry = { parent: parent.uri, codes };
-  const spec: TagSpec = { ...of, graph: inputs.graph?.hash ?? null, since: null, retry };
+  const spec: TagSpec = { ...of, sources, keys: [], graph, since: null, retry };
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
-  refuseNested(spec.source, run.output);
+  refuseNested(sources, run.output);
 
   const existing = await readRunRecord(output);
   if (existing) {

@@ -4,7 +4,8 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Command } from 'commander';
 import pMap from 'p-map';
 import { isFailure } from '../../../data/failure.ts';
-import { rowPrefix } from '../../../data/run/rowKeys.ts';
+import type { SourceAccess } from '../../../data/run/record.ts';
+import { sourcePrefix } from '../../../data/run/rowNames.ts';
 import { openStore } from '../../../data/store/open.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { EXIT } from '../../exit.ts';
@@ -27,6 +28,8 @@ interface SampleFlags {
 /** A line of the index: an image that was asked for, with its file or why there is none. */
 interface Sampled {
   key: string;
+  source: string;
+  version_id: string | null;
   label: string;
   score: number;
   etag: string | null;
@@ -36,7 +39,7 @@ interface Sampled {
   failure: string | null;
 }
 
-type Found = Pick<Sampled, 'key' | 'score' | 'etag' | 'width' | 'height'>;
+type Found = Omit<Sampled, 'label' | 'file' | 'failure'>;
 
 export function sampleCommand(program: Command, finish: (code: number) => void): void {
   const command = program
@@ -55,18 +58,17 @@ export function sampleCommand(program: Command, finish: (code: number) => void):
     const limit = wholeNumber('--n', flags.n);
     const seed = flags.random ? wholeNumber('--seed', flags.seed, 0) : undefined;
     const output = await folderOfRun(run, settingsOf({ ...flags }));
-    const [found, source] = await withTables(output, { withChain: true }, async (connection, images) => [
+    const [found, access] = await withTables(output, { withChain: true }, async (connection, how) => [
       await findImages(connection, flags.label, limit, seed),
-      images,
+      how,
     ]);
     await mkdir(flags.out, { recursive: true });
-    const store = openStore(source);
-    const sampled = await pMap(found, (image, at) => fetchImage(store, flags, image, at), {
+    const sampled = await pMap(found, (image, at) => fetchImage(access, flags, image, at), {
       concurrency: CONCURRENCY,
     });
     await writeFile(join(flags.out, INDEX), sampled.map((line) => `${JSON.stringify(line)}\n`).join(''));
     const failed = sampled.filter(({ failure }) => failure !== null);
-    for (const { key, failure } of failed) console.error(`${key}: ${failure}`);
+    for (const { source, key, failure } of failed) console.error(`${key} of ${source}: ${failure}`);
     console.log(`${sampled.length - failed.length} of ${sampled.length} images: ${join(flags.out, INDEX)}`);
     finish(failed.length > 0 ? EXIT.withFailures : EXIT.ok);
   });
@@ -79,10 +81,11 @@ async function findImages(
   limit: number,
   seed: number | undefined,
 ): Promise<Found[]> {
-  const order = seed === undefined ? 'tag.score DESC, key' : 'md5($seed || key), key';
+  const order =
+    seed === undefined ? 'tag.score DESC, source, key' : 'md5($seed || source || key), source, key';
   const reader = await connection.runAndReadAll(
-    `SELECT key, tag.score AS score, etag, width, height
-     FROM (SELECT key, etag, width, height, unnest(tags) AS tag FROM current WHERE code IS NULL)
+    `SELECT key, source, version_id, tag.score AS score, etag, width, height
+     FROM (SELECT *, unnest(tags) AS tag FROM current WHERE code IS NULL)
      WHERE tag.label = $label ORDER BY ${order} LIMIT ${limit}`,
     { label, ...(seed !== undefined && { seed: String(seed) }) },
   );
@@ -91,21 +94,36 @@ async function findImages(
 
 /** Writes an image as `0001.jpg`, by its place in the sample: keys may be names that no file can have. */
 async function fetchImage(
-  source: ObjectStore,
+  access: SourceAccess,
   { label, out }: SampleFlags,
-  { key, score, etag, width, height }: Found,
+  found: Found,
   at: number,
 ): Promise<Sampled> {
-  const line = { key, label, score, etag, width, height };
+  const { key, source, version_id, score, etag, width, height } = found;
+  const line = { key, source, version_id, label, score, etag, width, height };
   const extension = extname(key);
   const file = `${String(at + 1).padStart(4, '0')}${/^\.\w{1,8}$/.test(extension) ? extension : ''}`;
   try {
-    const below = key.slice(rowPrefix(source.uri).length);
-    const { body } = await source.get(below, etag === null ? {} : { ifMatch: etag });
-    await writeFile(join(out, file), body);
+    await writeFile(join(out, file), await taggedBytes(openStore(source, access), found));
     return { ...line, file, failure: null };
   } catch (error) {
     if (!isFailure(error, 'Store.')) throw error;
     return { ...line, file: null, failure: error.code };
+  }
+}
+
+/** The image as it was tagged: as it is now or, where it has been replaced or removed since, by its version. */
+async function taggedBytes(
+  store: ObjectStore,
+  { key, source, version_id, etag }: Found,
+): Promise<Uint8Array> {
+  const below = key.slice(sourcePrefix(source).length);
+  const ifMatch = etag === null ? {} : { ifMatch: etag };
+  try {
+    return (await store.get(below, ifMatch)).body;
+  } catch (error) {
+    const isGone = isFailure(error, 'Store.Changed') || isFailure(error, 'Store.NotFound');
+    if (!isGone || version_id === null) throw error;
+    return (await store.get(below, { ...ifMatch, versionId: version_id })).body;
   }
 }

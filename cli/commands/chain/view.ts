@@ -12,7 +12,7 @@ export function viewCommand(program: Command, finish: (code: number) => void): v
   const command = program
     .command('view')
     .description(
-      'Print the SQL (DuckDB) of what a run and the runs before it have come to: every key once, deleted ones gone.',
+      'Print the SQL (DuckDB) of what a run and the runs before it have come to: every image once, deleted ones gone.',
     )
     .argument(
       '<run...>',

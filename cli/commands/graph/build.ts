@@ -8,7 +8,7 @@ import { requireTrainRun } from '../../../data/run/requireRun.ts';
 import { readJson } from '../../../data/store/json.ts';
 import { canonicalUri, openStore } from '../../../data/store/open.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
-import type { GraphResult } from '../../../workflows/graphTypes.ts';
+import type { GraphResult } from '../../../workflows/graph/graphTypes.ts';
 import { EXIT } from '../../exit.ts';
 import { readInputs } from '../../inputs.ts';
 import { modelUri, prefetchModel } from '../../models.ts';

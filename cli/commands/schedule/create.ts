@@ -52,9 +52,9 @@ function withWhat(command: Command): Command {
     .addOption(new Option('--what <run>', 'what it starts').choices(WHATS).default('retrain'));
   withTiming(command);
   command
-    .option('--source <uri>', 'of tag runs: s3://bucket/prefix, file:///folder or a folder')
+    .option('--source <uri...>', 'of tag runs: s3://bucket/prefix, file:///folder or a folder')
     .option('--categories <file>', 'of tag runs: text (one per line), JSON or CSV')
-    .option('--out <uri>', 'of tag runs: the folder of their folders, outside the source');
+    .option('--out <uri>', 'of tag runs: the folder of their folders, outside the sources');
   withTagFlags(command);
   withSettings(command, [
     'model',

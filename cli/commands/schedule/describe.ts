@@ -6,8 +6,8 @@ import {
 import type { Command } from 'commander';
 import { withSettings } from '../../options.ts';
 import { rootFailure } from '../../run/follow.ts';
-import type { TagIncrementResult } from '../../../workflows/incrementTypes.ts';
-import type { ScheduledRetrainResult } from '../../../workflows/retrainTypes.ts';
+import type { TagIncrementResult } from '../../../workflows/tag/incrementTypes.ts';
+import type { ScheduledRetrainResult } from '../../../workflows/retrain/retrainTypes.ts';
 import type { Session } from '../../run/session.ts';
 import { whatOf } from '../../schedule/action.ts';
 import { askingOf } from '../../schedule/failure.ts';
@@ -73,10 +73,11 @@ async function describeAction(
   { action, takenAt }: ScheduleExecutionResult,
 ): Promise<DescribedAction> {
   const { workflowId: workflow, firstExecutionRunId } = action.workflow;
-  const base = { workflow, at: takenAt.toISOString(), output: null };
+  const base = { workflow, at: takenAt.toISOString(), output: null as string | null };
   const handle = client.workflow.getHandle(workflow, undefined, { firstExecutionRunId });
   try {
-    const { status } = await handle.describe();
+    const { status, memo } = await handle.describe();
+    if (typeof memo?.['run'] === 'string') base.output = memo['run'];
     if (status.name === 'RUNNING') return { ...base, outcome: 'running' };
     const { state, output } = (await handle.result()) as ScheduledResult;
     return { ...base, output, outcome: state };

@@ -1,6 +1,6 @@
 import type { Interval } from '../../../data/evaluation/metricsFile.ts';
 import { GROUPS, SYSTEMS, type Group } from '../../../data/evaluation/systems.ts';
-import type { EvaluateResult } from '../../../workflows/evaluateTypes.ts';
+import type { EvaluateResult } from '../../../workflows/evaluate/evaluateTypes.ts';
 import { EXIT } from '../../exit.ts';
 import { tableLines } from '../../table.ts';
 import type { RunReference } from '../runReference.ts';

@@ -1,5 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import type { EvaluateProgress } from '../../../workflows/evaluateTypes.ts';
+import type { EvaluateProgress } from '../../../workflows/evaluate/evaluateTypes.ts';
 import { evaluateProgressQuery } from '../../../workflows/signals.ts';
 import { ask, pendingActivities } from '../pending.ts';
 import type { Session } from '../session.ts';

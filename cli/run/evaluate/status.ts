@@ -2,7 +2,7 @@ import { readScoredShards } from '../../../data/evaluation/scoreParts.ts';
 import { MANIFEST } from '../../../data/run/layout.ts';
 import { readJsonIfThere } from '../../../data/store/json.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
-import type { EvaluateResult } from '../../../workflows/evaluateTypes.ts';
+import type { EvaluateResult } from '../../../workflows/evaluate/evaluateTypes.ts';
 import type { EvaluateRunProgress } from './progress.ts';
 
 /** What `status` says of an evaluation alone; null where the folder by itself does not tell. */

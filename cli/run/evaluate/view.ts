@@ -1,4 +1,4 @@
-import type { EvaluateModelInput, EvaluateResult } from '../../../workflows/evaluateTypes.ts';
+import type { EvaluateModelInput, EvaluateResult } from '../../../workflows/evaluate/evaluateTypes.ts';
 import type { RunView } from '../runView.ts';
 import { createEvaluateDisplay } from './display.ts';
 import { reportEvaluated } from './outcome.ts';

@@ -1,4 +1,4 @@
-import type { GraphResult } from '../../../workflows/graphTypes.ts';
+import type { GraphResult } from '../../../workflows/graph/graphTypes.ts';
 import { GRAPH_FILE } from '../../../data/graph/graphLayout.ts';
 import { joinUri } from '../../../data/store/open.ts';
 import { EXIT } from '../../exit.ts';
@@ -41,7 +41,7 @@ export function reportGraph(run: RunReference, result: GraphResult, seconds: num
 export function describeGraph(summary: GraphSummary): string[] {
   const { categories, edges, calls, cached, fallbacks, tokens, costUsd, graph, output } = summary;
   return [
-    `Graph:    ${edges} edges into ${categories} categories`,
+    `Graph:    ${edges} edges among ${categories} categories`,
     ...(calls + cached === 0
       ? []
       : [

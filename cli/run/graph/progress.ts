@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { QUEUES } from '../../../workflows/queues.ts';
-import type { AskProgress, GraphProgress } from '../../../workflows/graphTypes.ts';
+import type { AskProgress, GraphProgress } from '../../../workflows/graph/graphTypes.ts';
 import { graphProgressQuery } from '../../../workflows/signals.ts';
 import { ask, isPolled, pendingActivities } from '../pending.ts';
 import type { Session } from '../session.ts';

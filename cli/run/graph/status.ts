@@ -4,7 +4,7 @@ import { MANIFEST } from '../../../data/run/layout.ts';
 import { readJsonIfThere } from '../../../data/store/json.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { Tokens } from '../../../data/graph/tokens.ts';
-import type { GraphResult } from '../../../workflows/graphTypes.ts';
+import type { GraphResult } from '../../../workflows/graph/graphTypes.ts';
 import type { GraphRunProgress } from './progress.ts';
 import { spentText } from './texts.ts';
 

@@ -1,5 +1,5 @@
 import { graphControls } from '../../../data/graph/controlsOfSettings.ts';
-import type { BuildGraphInput, GraphResult } from '../../../workflows/graphTypes.ts';
+import type { BuildGraphInput, GraphResult } from '../../../workflows/graph/graphTypes.ts';
 import type { RunView } from '../runView.ts';
 import { createGraphDisplay } from './display.ts';
 import { reportGraph } from './outcome.ts';

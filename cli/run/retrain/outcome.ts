@@ -1,4 +1,4 @@
-import type { RetrainResult } from '../../../workflows/retrainTypes.ts';
+import type { RetrainResult } from '../../../workflows/retrain/retrainTypes.ts';
 import { EXIT } from '../../exit.ts';
 import type { RunReference } from '../runReference.ts';
 import { stageLine } from './texts.ts';

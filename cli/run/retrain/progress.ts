@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { retrainProgressQuery } from '../../../workflows/signals.ts';
-import type { RetrainProgress } from '../../../workflows/retrainTypes.ts';
+import type { RetrainProgress } from '../../../workflows/retrain/retrainTypes.ts';
 import { ask, pendingActivities } from '../pending.ts';
 import type { LiveProgress } from '../runView.ts';
 import type { Session } from '../session.ts';

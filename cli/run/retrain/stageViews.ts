@@ -1,4 +1,4 @@
-import type { RetrainProgress } from '../../../workflows/retrainTypes.ts';
+import type { RetrainProgress } from '../../../workflows/retrain/retrainTypes.ts';
 import { EVALUATE_VIEW } from '../evaluate/view.ts';
 import { GRAPH_VIEW } from '../graph/view.ts';
 import type { RunView } from '../runView.ts';

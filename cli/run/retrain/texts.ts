@@ -1,5 +1,5 @@
 import { STAGES } from '../../../data/retrain/stages.ts';
-import type { StageEnd } from '../../../workflows/retrainTypes.ts';
+import type { StageEnd } from '../../../workflows/retrain/retrainTypes.ts';
 
 const STAGE_WIDTH = Math.max(...STAGES.map(({ length }) => length));
 

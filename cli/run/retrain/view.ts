@@ -1,6 +1,7 @@
 import { WAITS_FOR_APPROVAL } from '../../../workflows/signals.ts';
-import type { RetrainInput, RetrainResult } from '../../../workflows/retrainTypes.ts';
+import type { RetrainInput, RetrainResult } from '../../../workflows/retrain/retrainTypes.ts';
 import { retrainControls } from '../../retrain/controls.ts';
+import { TAG_VIEW } from '../tag/view.ts';
 import type { RunView } from '../runView.ts';
 import { createRetrainDisplay } from './display.ts';
 import { reportRetrained } from './outcome.ts';
@@ -15,7 +16,8 @@ export const RETRAIN_VIEW: RunView<RetrainRunProgress, RetrainStatus, RetrainRes
   goOn: (output, paused) =>
     paused === WAITS_FOR_APPROVAL
       ? `c2srt approve ${output}\` or \`c2srt reject ${output}\`, then \`c2srt resume ${output}`
-      : `c2srt resume ${output}`,
+      : // What else pauses by itself is its tag run, which wants another limit.
+        TAG_VIEW.goOn(output, paused),
   readProgress: readRetrainProgress,
   createDisplay: createRetrainDisplay,
   report: reportRetrained,

@@ -1,4 +1,4 @@
-import type { TagCorpusResult } from '../../../workflows/types.ts';
+import type { TagCorpusResult } from '../../../workflows/tag/tagTypes.ts';
 import { EXIT } from '../../exit.ts';
 import type { RunReference } from '../runReference.ts';
 

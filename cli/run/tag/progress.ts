@@ -2,7 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { ShardProgress } from '../../../activities/tag/tagShard.ts';
 import { addCounts, failedOf, type Counts } from '../../../data/run/counts.ts';
 import { progressQuery } from '../../../workflows/signals.ts';
-import type { TagProgress } from '../../../workflows/types.ts';
+import type { TagProgress } from '../../../workflows/tag/tagTypes.ts';
 import { ask, pendingActivities } from '../pending.ts';
 import type { Session } from '../session.ts';
 

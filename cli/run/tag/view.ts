@@ -1,6 +1,6 @@
 import { graphControls } from '../../../data/graph/controlsOfSettings.ts';
 import { PAUSE_ASKED } from '../../../workflows/signals.ts';
-import type { TagCorpusInput, TagCorpusResult } from '../../../workflows/types.ts';
+import type { TagCorpusInput, TagCorpusResult } from '../../../workflows/tag/tagTypes.ts';
 import type { RunView } from '../runView.ts';
 import { createTagDisplay } from './display.ts';
 import { reportTagged } from './outcome.ts';

@@ -1,7 +1,8 @@
 import { SingleBar } from 'cli-progress';
 import { etaText, LinesDisplay, rateText, retryText, type ProgressDisplay } from '../progressDisplay.ts';
 import type { TrainRunProgress } from './progress.ts';
-import { lossText, sizeText, validationText } from './texts.ts';
+import { sizeText } from '../../sizeText.ts';
+import { lossText, validationText } from './texts.ts';
 
 const STAGES: Readonly<Record<Exclude<TrainRunProgress['stage'], 'done'>, string>> = {
   snapshot: 'reading the data set',

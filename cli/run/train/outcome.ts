@@ -1,4 +1,4 @@
-import type { TrainResult, Validation } from '../../../workflows/trainTypes.ts';
+import type { TrainResult, Validation } from '../../../workflows/train/trainTypes.ts';
 import { describeFailed } from '../../../data/training/failedImages.ts';
 import { EXIT } from '../../exit.ts';
 import type { RunReference } from '../runReference.ts';

@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { trainProgressQuery } from '../../../workflows/signals.ts';
-import type { TrainProgress, TrainShardProgress } from '../../../workflows/trainTypes.ts';
+import type { TrainProgress, TrainShardProgress } from '../../../workflows/train/trainTypes.ts';
 import { ask, pendingActivities } from '../pending.ts';
 import type { Session } from '../session.ts';
 

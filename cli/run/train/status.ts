@@ -1,7 +1,7 @@
 import { readTrainCourse } from '../../../data/training/trainCourse.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
-import { bestOf, stepsUntil } from '../../../workflows/trainDecisions.ts';
-import type { Validation } from '../../../workflows/trainTypes.ts';
+import { bestOf, stepsUntil } from '../../../workflows/train/trainDecisions.ts';
+import type { Validation } from '../../../workflows/train/trainTypes.ts';
 import type { TrainRunProgress } from './progress.ts';
 import { lossText, validationText } from './texts.ts';
 

@@ -1,4 +1,4 @@
-import type { TrainProgress, Validation } from '../../../workflows/trainTypes.ts';
+import type { TrainProgress, Validation } from '../../../workflows/train/trainTypes.ts';
 
 export const lossText = (loss: number): string => loss.toFixed(4);
 
@@ -24,10 +24,3 @@ export function validationText({
 }
 
 export const roundText = (round: number): string => (round === 0 ? 'before training' : `in round ${round}`);
-
-/** Bytes in the unit that suits them. */
-export function sizeText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 2 ** (10 * power)).toFixed(power === 0 ? 0 : 1)} ${units[power]!}`;
-}

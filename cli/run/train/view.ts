@@ -1,4 +1,4 @@
-import type { TrainModelInput, TrainResult } from '../../../workflows/trainTypes.ts';
+import type { TrainModelInput, TrainResult } from '../../../workflows/train/trainTypes.ts';
 import type { RunView } from '../runView.ts';
 import { createTrainDisplay } from './display.ts';
 import { reportTrained } from './outcome.ts';

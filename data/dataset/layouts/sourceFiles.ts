@@ -1,11 +1,12 @@
 /** Text files of a data set, on this machine or in a bucket, read a piece at a time. */
 import { Failure } from '../../failure.ts';
+import { readLineBlocks } from '../../records.ts';
 import { fileUri } from '../../store/file.ts';
 import { canonicalUri, openStore, type StoreOptions } from '../../store/open.ts';
 import { openRanges, type RangedObject } from '../../store/ranges.ts';
 import type { ObjectStore } from '../../store/store.ts';
+import { notUtf8 } from '../notUtf8.ts';
 import { resolveObjectUri, splitObjectUri } from '../objectUri.ts';
-import { linesOfFile } from '../textFile.ts';
 import type { NameList } from './chosenCategories.ts';
 
 /** A file of a data set. */
@@ -108,6 +109,9 @@ export function invalidSource({ uri }: SourceFile, reason: string, cause?: unkno
 }
 
 async function* blocksOf(file: SourceFile): AsyncGenerator<{ text: string; line: number }> {
-  const object = await openSource(file);
-  yield* linesOfFile(object.chunks(), file.uri, (reason) => invalidSource(file, reason));
+  yield* readLineBlocks({
+    object: await openSource(file),
+    fail: (reason) => invalidSource(file, reason),
+    encoding: (line) => notUtf8(file.uri, line),
+  });
 }

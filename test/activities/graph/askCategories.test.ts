@@ -14,7 +14,7 @@ import type { GraphEdge } from '../../../data/graphFile.ts';
 import type { GraphRecord } from '../../../data/run/record.ts';
 import { openStore } from '../../../data/store/open.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
-import type { AskInput, AskResult } from '../../../workflows/graphTypes.ts';
+import type { AskInput, AskResult } from '../../../workflows/graph/graphTypes.ts';
 import { startLlmServer, type LlmServer } from '../../support/llmServer.ts';
 
 const names = ['wolf', 'animal', 'forest', 'car'];
