@@ -8,7 +8,9 @@ import { openIconSets, type IconSet } from '../../data/world/art/iconSet.ts';
 import { createSprites } from '../../data/world/art/sprites.ts';
 import { DOMAINS, type Domain } from '../../data/world/art/styles.ts';
 import { labelsOf, WORLD_CATEGORIES } from '../../data/world/recipe/categories.ts';
-import { OBJECTS, type WorldObject } from '../../data/world/recipe/objects.ts';
+import { CONTEXT_NAMES } from '../../data/world/recipe/kinds.ts';
+import { OBJECT_NAMES, OBJECTS, type WorldObject } from '../../data/world/recipe/objects.ts';
+import { describeScene } from '../../data/world/scene/captions.ts';
 import { planScene, SCENE_PX, type ScenePlan } from '../../data/world/scene/plan.ts';
 import { LABELLED_PX, makeScene, type Scene, type SeenObject } from '../../data/world/scene/scene.ts';
 
@@ -183,6 +185,18 @@ it('says of web scenes what the recipe says, as often', async () => {
   expect(isFalse).toBeLessThan(0.08);
   expect(share(({ text }) => named(text).some((name) => KIND.get(name) === 'hypernym'))).toBeGreaterThan(0.1);
 }, 60_000);
+
+it('says every category, so that none is a word without a meaning', () => {
+  const said = CONTEXT_NAMES.flatMap((context, i) =>
+    OBJECT_NAMES.flatMap((name, j) => {
+      const stream = randomStream('said', i, j);
+      const { captions, mentions } = describeScene(stream, { context, objects: new Map([[name, 2000]]) });
+      return [...captions, ...mentions];
+    }),
+  );
+  const all = ` ${said.join(' ; ')} `;
+  expect([...KIND.keys()].filter((name) => !all.includes(` ${name} `))).toEqual([]);
+});
 
 it('keeps the plans of its generator: whoever changes them raises its number', () => {
   const told = plans('target', 200).map(({ context, objects }) => [

@@ -1,7 +1,7 @@
 import type { RandomStream } from '../../random.ts';
-import { synonymOf } from '../recipe/categories.ts';
+import { hypernymsOf, synonymOf } from '../recipe/categories.ts';
 import { CONTEXTS, type ContextName } from '../recipe/kinds.ts';
-import { OBJECT_NAMES, OBJECTS, type ObjectName, type WorldObject } from '../recipe/objects.ts';
+import { OBJECT_NAMES, type ObjectName } from '../recipe/objects.ts';
 import { chance, pick } from './draw.ts';
 
 /** What can be said of a scene. */
@@ -48,8 +48,8 @@ export function describeScene(stream: RandomStream, { context, objects }: Sayabl
   const word = (name: ObjectName): string => {
     const synonym = synonymOf(name);
     if (synonym !== undefined && chance(stream, BY_SYNONYM)) return synonym;
-    const { kinds }: WorldObject = OBJECTS[name];
-    return kinds.length > 0 && chance(stream, BY_HYPERNYM) ? pick(stream, kinds) : name;
+    const hypernyms = hypernymsOf(name);
+    return hypernyms.length > 0 && chance(stream, BY_HYPERNYM) ? pick(stream, hypernyms) : name;
   };
   const noun = (name: ObjectName): string => {
     const said = word(name);
