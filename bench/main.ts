@@ -7,6 +7,7 @@ const BENCHES = {
     'time of a training step beside PyTorch [--only TEXT] [--rounds N] [--threads N] [--python PATH] [--no-torch]',
   world:
     'what training gains on the bundled world [--world DIR] [--seeds N] [--shards 1,2] [--config FILE] [--held-back QUARTER] [--work DIR] [--json FILE]',
+  scenes: 'how fast scenes of the benchmark world are drawn [--count N] [--domain web|target]',
   decode: 'what decoding in child processes costs: FOLDER [--images N] [--size S] [--rounds N]',
 };
 
@@ -25,6 +26,9 @@ switch (name) {
     break;
   case 'world':
     await import('./world.ts');
+    break;
+  case 'scenes':
+    await import('./scenes.ts');
     break;
   case 'decode':
     await import('./decode.ts');

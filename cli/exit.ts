@@ -31,6 +31,7 @@ const USAGE_DOMAINS = [
   'Run.',
   'Schedule.',
   'Device.',
+  'World.',
 ];
 
 /** The exit code for something that a command threw. */

@@ -24,6 +24,7 @@ import { tagCommand } from './commands/tag.ts';
 import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/chain/view.ts';
 import { workerCommand } from './commands/worker.ts';
+import { worldCommand } from './commands/world/index.ts';
 
 const program = new Command('c2srt')
   .description('Open-vocabulary multi-label tagging of image corpora, as a durable pipeline.')
@@ -58,6 +59,7 @@ for (const add of [
   lineageCommand,
   scheduleCommand,
   datasetCommand,
+  worldCommand,
 ])
   add(program, finish);
 

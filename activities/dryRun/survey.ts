@@ -1,5 +1,5 @@
 import type { PlanEntry } from '../../data/run/plan.ts';
-import { randomStream } from '../../model/random.ts';
+import { randomStream } from '../../data/random.ts';
 import type { Listing } from '../plan/listing.ts';
 import { plannedChanges, type LeftOut, type PlannedObjects } from '../plan/plannedChanges.ts';
 

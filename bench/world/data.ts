@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { DemoCategory } from '../../cli/demo/assets.ts';
-import { randomStream } from '../../model/random.ts';
+import { randomStream } from '../../data/random.ts';
 
 /** Of the seen categories, one in so many is held back when settings are chosen. */
 export const PARTS = 4;

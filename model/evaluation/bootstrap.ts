@@ -3,7 +3,7 @@
  * often each image was drawn; every sum of it uses the same draws, so differences between systems are paired.
  */
 import type { Interval } from '../../data/evaluation/metricsFile.ts';
-import { randomStream } from '../random.ts';
+import { randomStream } from '../../data/random.ts';
 
 export interface BootstrapOptions {
   /** N */

@@ -1,5 +1,5 @@
 /** First parameters of an untrained head, drawn as PyTorch's layers draw them (`golden/reference.py`). */
-import { randomStream } from '../random.ts';
+import { randomStream } from '../../data/random.ts';
 import type { HeadSettings } from '../clip/config.ts';
 import { EDGE_FEATURES } from './neighbours.ts';
 import type { HeadShape } from './head.ts';

@@ -5,7 +5,7 @@ import { patchCount } from '../clip/config.ts';
 import { poolIndex } from '../clip/text.ts';
 import type { Feeds } from '../onnx/session.ts';
 import { invertIndices, transposeIndices, usesFeeds } from '../onnx/uses.ts';
-import { randomStream } from '../random.ts';
+import { randomStream } from '../../data/random.ts';
 import { CONTRASTIVE_INPUTS, TEXT_KINDS, textInputs, type ContrastiveOptions } from './contrastiveGraph.ts';
 
 /** Images of a step and what is said of them. An image that could not be read is not among them. */

@@ -1,6 +1,6 @@
 /** The weights that a pre-training starts from. */
 import type { ClipConfig } from '../clip/config.ts';
-import { randomStream } from '../random.ts';
+import { randomStream } from '../../data/random.ts';
 import type { Parameters } from '../train/parameters.ts';
 import { clipParameterShapes, LOGIT_SCALE } from './shapes.ts';
 

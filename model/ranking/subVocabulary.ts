@@ -3,7 +3,7 @@
  * vocabulary takes a part of it: the categories that its images show, sampled ones, and their neighbours.
  */
 import type { IndexedEdge } from '../../data/subgraph.ts';
-import { randomStream } from '../random.ts';
+import { randomStream } from '../../data/random.ts';
 
 /** Incoming edges of each category, strongest first; equal strengths keep their order. */
 export function incomingEdges(categories: number, edges: readonly IndexedEdge[]): IndexedEdge[][] {

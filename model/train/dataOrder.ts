@@ -1,5 +1,5 @@
 /** Which images each step of a shard trains on: a pure function of (seed, epoch, shard). */
-import { randomStream } from '../random.ts';
+import { randomStream } from '../../data/random.ts';
 
 export interface DataOrder {
   /** Rows of the snapshot; they lie in random order already (data/dataset/snapshot.ts), so slices are samples. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { randomStream } from '../../model/random.ts';
+import { randomStream } from '../../data/random.ts';
 import { invertIndices, transposeIndices, type PaddedTable, type Uses } from '../../model/onnx/uses.ts';
 
 /** What the graph does with uses: sums of `values` over the uses of each entry. */

@@ -8,7 +8,7 @@ import { patchCount } from '../../../model/clip/config.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
 import type { ContrastiveBatch } from '../../../model/pretrain/contrastiveFeeds.ts';
 import { shownPatchCount } from '../../../model/pretrain/shownPatches.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 import { initialState } from '../../../model/train/adamw.ts';
 import { rateShare } from '../../../model/train/schedule.ts';
 import type { TrainerSetup, TrainingDevice } from '../dependencies.ts';

@@ -10,7 +10,7 @@ import {
   sharedThreshold,
   type CalibrationMap,
 } from '../../../model/evaluation/calibration/thresholds.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 
 interface Pairs {
   scores: Float32Array;

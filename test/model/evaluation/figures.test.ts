@@ -4,7 +4,7 @@ import { figuresOf, type FiguresOptions, type SystemData } from '../../../model/
 import { RankedPrecision } from '../../../model/evaluation/rankedPrecision.ts';
 import { scoredGroups, topHits } from '../../../model/evaluation/topHits.ts';
 import { evaluate } from '../../../model/metrics.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 
 const IMAGES = 120;
 const CATEGORIES = 9;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { RankedPrecision } from '../../../model/evaluation/rankedPrecision.ts';
 import { averagePrecision } from '../../../model/metrics.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 
 /** Few different scores, so that ties are common. */
 const column = fc

@@ -6,7 +6,7 @@ import { decodeGraph } from '../../../model/onnx/proto.ts';
 import { createContrastiveObjective } from '../../../model/pretrain/contrastiveObjective.ts';
 import { initialClipParameters } from '../../../model/pretrain/initialise.ts';
 import { shownPatchCount } from '../../../model/pretrain/shownPatches.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 import { initialState } from '../../../model/train/adamw.ts';
 import type { StepGradients } from '../../../model/train/objective.ts';
 import { createTrainer } from '../../../model/train/trainer.ts';

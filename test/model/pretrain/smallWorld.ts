@@ -3,7 +3,7 @@ import { parseClipConfig, patchCount, type ClipConfig } from '../../../model/cli
 import type { ContrastiveBatch } from '../../../model/pretrain/contrastiveFeeds.ts';
 import type { ContrastiveOptions } from '../../../model/pretrain/contrastiveGraph.ts';
 import { initialClipParameters } from '../../../model/pretrain/initialise.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 import type { Parameters } from '../../../model/train/parameters.ts';
 
 /** 12 pixels, patches of 4 (9 of them), width 8, 1 + 1 blocks, 20 words of which 19 ends a text. */

@@ -5,7 +5,7 @@ import { headSettingsSchema } from '../../../model/clip/config.ts';
 import type { HeadShape } from '../../../model/head/head.ts';
 import { initialHead } from '../../../model/head/initialise.ts';
 import { openModelFolder, type ModelFolder } from '../../../model/modelFolder.ts';
-import { randomStream } from '../../../model/random.ts';
+import { randomStream } from '../../../data/random.ts';
 import { activationShape } from '../../../model/ranking/activations.ts';
 import type { Objective } from '../../../model/train/objective.ts';
 import { encoderParameters, type Parameters } from '../../../model/train/parameters.ts';

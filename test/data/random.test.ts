@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { randomStream, xoshiro128 } from '../../model/random.ts';
+import { randomStream, xoshiro128 } from '../../data/random.ts';
 
 const drawn = <T>(count: number, draw: () => T): T[] => Array.from({ length: count }, draw);
 
