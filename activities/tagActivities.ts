@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Counts } from '../data/run/counts.ts';
+import { noTimes } from '../data/run/phases.ts';
 import { modelHashOf } from '../data/run/modelHash.ts';
 import { countsOf } from '../data/run/receipt.ts';
 import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { openModelFolder } from '../model/modelFolder.ts';
-import type { TagActivities } from '../workflows/tag/tagTypes.ts';
+import type { ShardResult, TagActivities } from '../workflows/tag/tagTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabulary } from './prepare.ts';
 import { modelChanged, openRun, type OpenRun, type TagDependencies } from './tag/openRun.ts';
@@ -41,9 +41,10 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
       }),
 
     tagShard: ({ output, shard, artifact }) =>
-      withHeartbeat<ShardProgress, Counts>(async ({ signal, attempt, previous, report }) => {
+      withHeartbeat<ShardProgress, ShardResult>(async ({ signal, attempt, previous, report }) => {
         const { context, model, vocabulary } = await openedRun(output, artifact);
         const tagger = await inference.tagger(artifact, model, vocabulary, { embedding: context.embedding });
+        let last: ShardProgress | undefined;
         try {
           const options = {
             attempt: randomUUID(),
@@ -51,9 +52,11 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
             closed: previous?.closed ?? [],
             tagger,
             signal,
-            progress: report,
+            progress: (progress: ShardProgress) => report((last = progress)),
           };
-          return countsOf(await tagShard(context, shard, options));
+          const counts = countsOf(await tagShard(context, shard, options));
+          const { phasesMs = noTimes(), failures = [] } = last ?? {};
+          return { ...counts, phasesMs, failures: [...failures] };
         } finally {
           await tagger.release();
         }

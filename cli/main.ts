@@ -16,6 +16,7 @@ import { pretrainCommand } from './commands/pretrain.ts';
 import { queryCommand } from './commands/chain/query.ts';
 import { retryFailuresCommand } from './commands/chain/retryFailures.ts';
 import { retrainCommand } from './commands/retrain.ts';
+import { setCommand } from './commands/control/set.ts';
 import { runsCommand } from './commands/control/runs.ts';
 import { sampleCommand } from './commands/chain/sample.ts';
 import { scheduleCommand } from './commands/schedule/index.ts';
@@ -51,6 +52,7 @@ for (const add of [
   statusCommand,
   pauseCommand,
   resumeCommand,
+  setCommand,
   cancelCommand,
   runsCommand,
   workerCommand,
