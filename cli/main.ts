@@ -21,6 +21,7 @@ import { runsCommand } from './commands/control/runs.ts';
 import { sampleCommand } from './commands/chain/sample.ts';
 import { scheduleCommand } from './commands/schedule/index.ts';
 import { statusCommand } from './commands/control/status.ts';
+import { tailCommand } from './commands/control/tail.ts';
 import { tagCommand } from './commands/tag.ts';
 import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/chain/view.ts';
@@ -50,6 +51,7 @@ for (const add of [
   retrainCommand,
   decideCommands,
   statusCommand,
+  tailCommand,
   pauseCommand,
   resumeCommand,
   setCommand,

@@ -7,6 +7,7 @@ import { follow, type FollowOutcome } from './follow.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
 import type { RunReference } from './runReference.ts';
+import { startSearchable } from './searchable.ts';
 import { openSession, type Session } from './session.ts';
 import { VIEWS } from './views.ts';
 import type { LiveProgress } from './runView.ts';
@@ -91,22 +92,21 @@ export async function launch({
 }
 
 /** The run's workflow: the one at work, else a new execution, which goes on from the run's folder. */
-async function startRun(
-  { client }: Session,
-  { id, kind, output }: RunReference,
+function startRun(
+  session: Session,
+  run: RunReference,
   settings: Settings,
   fresh: boolean,
 ): Promise<WorkflowHandle> {
-  const view = VIEWS[kind];
-  return client.workflow.start(view.workflow, {
-    workflowId: id,
+  const view = VIEWS[run.kind];
+  return startSearchable(session, view.workflow, run, {
+    workflowId: run.id,
     taskQueue: QUEUES.orchestrate,
-    args: [view.input(output, settings)],
+    args: [view.input(run.output, settings)],
     workflowIdConflictPolicy: fresh
       ? WorkflowIdConflictPolicy.TERMINATE_EXISTING
       : WorkflowIdConflictPolicy.USE_EXISTING,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-    memo: { output },
   });
 }
 

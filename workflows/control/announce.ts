@@ -1,11 +1,6 @@
-import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
+import type { TypedSearchAttributes } from '@temporalio/common';
 import { upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import { searchable, SEARCH_ATTRIBUTES } from '../../data/run/searchAttributes.ts';
-
-const KIND = defineSearchAttributeKey(SEARCH_ATTRIBUTES.kind, 'KEYWORD');
-const OUTPUT = defineSearchAttributeKey(SEARCH_ATTRIBUTES.output, 'KEYWORD');
-const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage, 'KEYWORD');
-const PAUSED = defineSearchAttributeKey(SEARCH_ATTRIBUTES.paused, 'BOOL');
+import { attributesOf, KIND, PAUSED, STAGE } from './attributes.ts';
 
 /** Where a run is, as it tells whoever lists runs or follows its history. */
 export interface Whereabouts<Stage extends string = string> {
@@ -55,10 +50,3 @@ export const listedAs = (
   memo: { output },
   ...(isSearchable() && { typedSearchAttributes: attributesOf(kind, output) }),
 });
-
-/** The search attributes that a run is started with. */
-export const attributesOf = (kind: string, output: string): TypedSearchAttributes =>
-  new TypedSearchAttributes([
-    { key: KIND, value: kind },
-    { key: OUTPUT, value: searchable(output) },
-  ]);

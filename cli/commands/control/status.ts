@@ -6,6 +6,7 @@ import { requireRun } from '../../../data/run/requireRun.ts';
 import { openStore } from '../../../data/store/open.ts';
 import { settingsOf, withSettings } from '../../options.ts';
 import { unpolledQueues } from '../../run/pending.ts';
+import { queueLines, queueStates, type QueueState } from '../../run/queues.ts';
 import { etaText, rateText } from '../../run/progressDisplay.ts';
 import { findRun, type RunReference } from '../../run/runReference.ts';
 import { openSession, type Session } from '../../run/session.ts';
@@ -26,6 +27,8 @@ interface RunStatus {
   paused: string | null;
   retrying: string[];
   unpolledQueues: string[];
+  /** Of the server, which may serve other runs too; empty where the run is not at work. */
+  queues: QueueState[];
 }
 
 export function statusCommand(program: Command, finish: (code: number) => void): void {
@@ -77,13 +80,14 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
     paused: null,
     retrying: [],
     unpolledQueues: [],
+    queues: [],
   };
   if (await output.head(SUCCESS))
     return { ...base, state: 'finished', stage: 'done', ...(await view.folderStatus(output)) };
   if (state !== 'running') return { ...base, ...(await view.folderStatus(output)) };
-  const unpolled = await unpolledQueues(session);
+  const [unpolled, queues] = await Promise.all([unpolledQueues(session), queueStates(session)]);
   const progress = unpolled.length === 0 ? await view.readProgress(session, handle) : undefined;
-  if (!progress) return { ...base, unpolledQueues: unpolled, ...(await view.folderStatus(output)) };
+  if (!progress) return { ...base, queues, unpolledQueues: unpolled, ...(await view.folderStatus(output)) };
   const { stage, imagesPerSecond, etaSeconds, paused, retrying } = progress;
   return {
     ...base,
@@ -93,6 +97,7 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
     etaSeconds,
     paused,
     retrying,
+    queues,
     ...view.status(progress),
   };
 }
@@ -111,6 +116,7 @@ function describeStatus({ kind }: RunReference, status: RunStatus): string {
     );
   if (paused !== null)
     lines.push(`  paused   ${paused}`, `           \`${view.goOn(output, paused)}\` goes on`);
+  lines.push(...queueLines(status.queues));
   for (const note of status.retrying) lines.push(`  retrying ${note}`);
   for (const queue of status.unpolledQueues)
     lines.push(
