@@ -9,7 +9,13 @@ export class PhaseClock {
   /** Milliseconds so far. */
   readonly times: PhaseTimes = noTimes();
   private readonly images: Record<Phase, number> = noTimes();
-  private sinceMs = performance.now();
+  private readonly nowMs: () => number;
+  private sinceMs: number;
+
+  constructor(nowMs = () => performance.now()) {
+    this.nowMs = nowMs;
+    this.sinceMs = nowMs();
+  }
 
   /** So many images enter a phase, having left another one where it is named. */
   enter(phase: Phase, from?: Phase, count = 1): void {
@@ -50,7 +56,7 @@ export class PhaseClock {
   }
 
   private tick(): void {
-    const nowMs = performance.now();
+    const nowMs = this.nowMs();
     const all = PHASES.reduce((sum, phase) => sum + this.images[phase], 0);
     if (all > 0)
       for (const phase of PHASES) this.times[phase] += ((nowMs - this.sinceMs) * this.images[phase]) / all;
