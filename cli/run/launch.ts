@@ -7,7 +7,7 @@ import { follow, type FollowOutcome } from './follow.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
 import type { RunReference } from './runReference.ts';
-import { startSearchable } from './searchable.ts';
+import { startSearchable } from './server/searchable.ts';
 import { openSession, type Session } from './session.ts';
 import { VIEWS } from './views.ts';
 import type { LiveProgress } from './runView.ts';

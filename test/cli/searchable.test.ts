@@ -1,7 +1,7 @@
 /** Runs are found by search attributes where the server has them or takes them, and start without them elsewhere. */
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startSearchable } from '../../cli/run/searchable.ts';
+import { startSearchable } from '../../cli/run/server/searchable.ts';
 import type { Session } from '../../cli/run/session.ts';
 import { startTrainServer } from '../support/trainServer.ts';
 

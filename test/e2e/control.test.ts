@@ -73,6 +73,7 @@ it('a run is paused, looked at, changed, gone on with and followed, over a resta
   const status = jsonOf(await done('status', './out', '--json'));
   expect(status).toMatchObject({
     ...{ state: 'paused', paused: 'asked for', stage: 'tag', concurrency: 2, maxFailureRate: 0.9, inHand: 0 },
+    goOn: expect.stringMatching(/^c2srt resume file:\S+$/) as string,
     queues: expect.arrayContaining([
       expect.objectContaining({ queue: 'gpu', backlog: 0, pollers: [expect.anything()] }) as unknown,
     ]) as unknown,

@@ -59,6 +59,8 @@ test('a pause is answered once no shard is started any more, with those in hand'
     expect((await handle.describe()).memo).toMatchObject({ stage: 'tag', paused: 'asked for' });
     expect(await resume(handle)).toEqual({ wasPaused: 'asked for', child: null });
     expect(await toItsEnd(handle, corpus)).toMatchObject({ images: 12 * SHARD_IMAGES });
+    // Every shard was reported, once.
+    expect(await progressOf(handle)).toMatchObject({ phasesMs: { fetch: 1200, infer: 3600 } });
   });
   expect(corpus.most).toBe(3);
 });

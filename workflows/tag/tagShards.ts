@@ -63,7 +63,8 @@ export async function tagShards(input: TagShardsInput): Promise<void> {
       const shard = waiting.shift()!;
       inHand++;
       try {
-        unreported = withShard(unreported, shard, await tag.tagShard({ output, shard, artifact }));
+        const result = await tag.tagShard({ output, shard, artifact });
+        unreported = withShard(unreported, shard, result);
       } finally {
         inHand--;
       }

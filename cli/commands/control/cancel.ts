@@ -3,7 +3,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Command } from 'commander';
 import { cancelUpdate } from '../../../workflows/control/requests.ts';
 import { settingsOf, withSettings } from '../../options.ts';
-import { request } from '../../run/request.ts';
+import { request } from '../../run/server/request.ts';
 import { findRun, runAtWork } from '../../run/runReference.ts';
 import { openSession } from '../../run/session.ts';
 import { VIEWS } from '../../run/views.ts';

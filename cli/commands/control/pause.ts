@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { pauseSignal, pauseUpdate, type PauseAnswer } from '../../../workflows/control/requests.ts';
 import { settingsOf, withSettings } from '../../options.ts';
-import { request, type Reply } from '../../run/request.ts';
+import { request, type Reply } from '../../run/server/request.ts';
 import { findRun, runAtWork, type RunReference } from '../../run/runReference.ts';
 import { openSession } from '../../run/session.ts';
 import { VIEWS } from '../../run/views.ts';

@@ -6,7 +6,7 @@ import { requireRun } from '../../../data/run/requireRun.ts';
 import { openStore } from '../../../data/store/open.ts';
 import { resumeSignal, resumeUpdate } from '../../../workflows/control/requests.ts';
 import { launch } from '../../run/launch.ts';
-import { request } from '../../run/request.ts';
+import { request } from '../../run/server/request.ts';
 import {
   CONTROL_SETTINGS,
   LLM_CONTROL_SETTINGS,

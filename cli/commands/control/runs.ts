@@ -3,7 +3,7 @@ import { kindOfRunId, type RunKind } from '../../../data/run/record.ts';
 import { searchable, SEARCH_ATTRIBUTES } from '../../../data/run/searchAttributes.ts';
 import { canonicalUri } from '../../../data/store/open.ts';
 import { settingsOf, withSettings } from '../../options.ts';
-import { isUnknownAttribute } from '../../run/searchable.ts';
+import { isUnknownAttribute } from '../../run/server/searchable.ts';
 import { openSession, type Session } from '../../run/session.ts';
 import { VIEWS } from '../../run/views.ts';
 import { wholeNumber } from '../../wholeNumber.ts';

@@ -5,7 +5,7 @@ import { openStore } from '../../../data/store/open.ts';
 import { setSignal, setUpdate } from '../../../workflows/control/requests.ts';
 import { flagName } from '../../../data/config/schema.ts';
 import { settingsOf, withSettings } from '../../options.ts';
-import { request } from '../../run/request.ts';
+import { request } from '../../run/server/request.ts';
 import { findRun, runAtWork } from '../../run/runReference.ts';
 import { openSession } from '../../run/session.ts';
 import { VIEWS } from '../../run/views.ts';

@@ -6,7 +6,7 @@ import { requireRun } from '../../../data/run/requireRun.ts';
 import { openStore } from '../../../data/store/open.ts';
 import { settingsOf, withSettings } from '../../options.ts';
 import { unpolledQueues } from '../../run/pending.ts';
-import { queueLines, queueStates, type QueueState } from '../../run/queues.ts';
+import { queueLines, queueStates, type QueueState } from '../../run/server/queues.ts';
 import { etaText, rateText } from '../../run/progressDisplay.ts';
 import { findRun, type RunReference } from '../../run/runReference.ts';
 import { openSession, type Session } from '../../run/session.ts';
@@ -25,6 +25,8 @@ interface RunStatus {
   imagesPerSecond: number | null;
   etaSeconds: number | null;
   paused: string | null;
+  /** The command that goes on after the pause. */
+  goOn: string | null;
   retrying: string[];
   unpolledQueues: string[];
   /** Of the server, which may serve other runs too; empty where the run is not at work. */
@@ -78,6 +80,7 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
     imagesPerSecond: null,
     etaSeconds: null,
     paused: null,
+    goOn: null,
     retrying: [],
     unpolledQueues: [],
     queues: [],
@@ -96,6 +99,7 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
     imagesPerSecond,
     etaSeconds,
     paused,
+    goOn: paused === null ? null : view.goOn(uri, paused),
     retrying,
     queues,
     ...view.status(progress),
@@ -104,7 +108,7 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
 
 function describeStatus({ kind }: RunReference, status: RunStatus): string {
   const view = VIEWS[kind];
-  const { run, output, state, stage, imagesPerSecond, etaSeconds, paused } = status;
+  const { run, output, state, stage, imagesPerSecond, etaSeconds, paused, goOn } = status;
   const lines = [
     `${run}: ${state}${stage === null || state === 'finished' ? '' : `, ${stage}`}`,
     `  folder   ${output}`,
@@ -114,8 +118,7 @@ function describeStatus({ kind }: RunReference, status: RunStatus): string {
     lines.push(
       `  rate     ${rateText(status)} images/s${etaSeconds === null ? '' : `, ${etaText(status)} left`}`,
     );
-  if (paused !== null)
-    lines.push(`  paused   ${paused}`, `           \`${view.goOn(output, paused)}\` goes on`);
+  if (paused !== null && goOn !== null) lines.push(`  paused   ${paused}`, `           \`${goOn}\` goes on`);
   lines.push(...queueLines(status.queues));
   for (const note of status.retrying) lines.push(`  retrying ${note}`);
   for (const queue of status.unpolledQueues)

@@ -56,7 +56,8 @@ export class HistoryEvents {
 
   /** What one event of the history tells. */
   read(event: HistoryEvent): RunEvent[] {
-    const at = new Date(Number(event.eventTime?.seconds ?? 0) * 1000).toISOString();
+    const { seconds = 0, nanos = 0 } = event.eventTime ?? {};
+    const at = new Date(Number(seconds) * 1000 + (nanos ?? 0) / 1e6).toISOString();
     return this.happened(event).map((happened) => ({ at, ...happened }));
   }
 

@@ -1,6 +1,6 @@
-import { QUEUES, type Queue } from '../../workflows/queues.ts';
-import { ACTIVITY, WORKFLOW } from './pending.ts';
-import type { Session } from './session.ts';
+import { QUEUES, type Queue } from '../../../workflows/queues.ts';
+import { ACTIVITY, WORKFLOW } from '../pending.ts';
+import type { Session } from '../session.ts';
 
 /** A task queue as the server sees it. */
 export interface QueueState {

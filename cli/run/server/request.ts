@@ -8,11 +8,11 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure, type SignalDefinition, type UpdateDefinition } from '@temporalio/common';
-import { Failure } from '../../data/failure.ts';
-import type { Asked } from '../../workflows/control/requests.ts';
-import { QUEUES } from '../../workflows/queues.ts';
-import { isPolled, WORKFLOW } from './pending.ts';
-import type { Session } from './session.ts';
+import { Failure } from '../../../data/failure.ts';
+import type { Asked } from '../../../workflows/control/requests.ts';
+import { QUEUES } from '../../../workflows/queues.ts';
+import { isPolled, WORKFLOW } from '../pending.ts';
+import type { Session } from '../session.ts';
 
 /** How long an answer is waited for; a worker at work gives it within a second. */
 const ANSWER_MS = 10_000;

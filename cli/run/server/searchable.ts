@@ -6,9 +6,9 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { SEARCH_ATTRIBUTE_TYPES } from '../../data/run/searchAttributes.ts';
-import { attributesOf } from '../../workflows/control/attributes.ts';
-import type { Session } from './session.ts';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../../data/run/searchAttributes.ts';
+import { attributesOf } from '../../../workflows/control/attributes.ts';
+import type { Session } from '../session.ts';
 
 /** Said with NODE_DEBUG=c2srt. */
 const debug = debuglog('c2srt');
