@@ -5,6 +5,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { createImageLoader } from '../../activities/train/features/imageLoader.ts';
 import { computedActivations } from '../../activities/train/features/activationSource.ts';
 import type { TrainSettings } from '../../data/config/trainSchema.ts';
@@ -92,7 +93,7 @@ export class Lab {
       concurrency: device.dependencies.concurrency,
     });
     const source = computedActivations(loader, encoder, activationShape(model), side * side * 3);
-    const images = truth.map(({ uri }) => ({ uri: join(folder, uri), present: [], absent: null }));
+    const images = truth.map(({ uri }) => ({ uri: pathToFileURL(join(folder, uri)).href, present: [], absent: null }));
     const { hidden, global, failed } = await source.read([], images, new AbortController().signal);
     await encoder.release();
     if (failed.size > 0) throw new Error(`${failed.size} scenes of ${folder} could not be read`);
@@ -104,13 +105,19 @@ export class Lab {
     };
   }
 
-  /** The parameters after all steps of a training; those that it starts from where there are no epochs. */
+  /** The parameters that a training would start from. */
+  untrained(settings: TrainSettings): Parameters {
+    const { config } = this.model;
+    return startParameters(this.model, settings, headShapeOf(settings, config.projection_dim));
+  }
+
+  /** The parameters after all steps of a training. */
   async train(scenes: Scenes, subject: Subject): Promise<Parameters> {
     const { settings, categories } = subject;
     const { model } = this;
     const own = this.own(subject);
     const headShape = headShapeOf(settings, model.config.projection_dim);
-    const parameters = startParameters(model, settings, headShape);
+    const parameters = this.untrained(settings);
     const order = { images: scenes.images, shards: 1, batchSize: settings.batchSize, seed: settings.seed };
     const steps = settings.epochs * stepsPerEpoch(order);
     const rowsOf = batchRows(order, 0);
