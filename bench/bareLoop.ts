@@ -39,7 +39,7 @@ async function inferenceThread({ model, categories, threads, batchSize }: LoopOp
   const text = await encodeCategories(folder, names, device);
   // Without edges, as both contestants are: what is compared is the way to the model, not the model.
   const vocabulary = { text, asked: names.length, edges: [], hopOffsets: Array(9).fill(names.length) };
-  const tagger = await createTagger(folder, vocabulary, device, { batchSize, embedding: false });
+  const tagger = await createTagger(folder, [vocabulary], device, { batchSize, embedding: false });
   const port = parentPort!;
   port.on('message', (pixels: Uint8Array<ArrayBuffer> | null) => {
     if (pixels) tagger.run(pixels).then((scores) => port.postMessage(scores), fail);

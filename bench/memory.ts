@@ -67,7 +67,7 @@ async function measure(dir: string, form: string, categories: number): Promise<M
   const vocabulary = { text, asked: categories, edges, hopOffsets };
   const tagger = await createTagger(
     model,
-    vocabulary,
+    [vocabulary],
     { provider: 'cpu' },
     { batchSize: 1, embedding: false },
   );

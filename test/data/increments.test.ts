@@ -8,6 +8,7 @@ import {
 import { PLAN_INDEX, SUCCESS } from '../../data/run/layout.ts';
 import type { PlanIndex } from '../../data/run/plan.ts';
 import { oneSource, readRunRecord } from '../../data/run/record.ts';
+import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import { readJson } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { STORES, type TestStores } from '../models/stores.ts';
@@ -25,11 +26,8 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
       include: [],
       exclude: [],
       since: null,
-      vocabulary: 'v',
-      graph: null,
+      vocabularies: [soleVocabulary('v')],
       model: 'hub:some/model',
-      topK: null,
-      threshold: null,
       embedding: false,
       shardSize: 10,
       maxBytes: 1,
@@ -37,8 +35,7 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
       decodeTimeoutMs: 1,
       ...change,
     },
-    categories: [{ name: 'dog' }],
-    graph: { json: '{"edges":[]}' },
+    vocabularies: [{ name: null, categories: [{ name: 'dog' }], graph: { json: '{"edges":[]}' } }],
   });
   /** A chain, and a way to ask for what is next in it. */
   async function chainOf(name: string, change: Partial<IncrementRequest['spec']> = {}) {

@@ -62,6 +62,8 @@ const outcomes: fc.Arbitrary<Outcome> = fc.oneof(
           fc.record({
             label: fc.string(),
             score: fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0),
+            rawScore: fc.option(fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0)),
+            vocabulary: fc.option(fc.string()),
           }),
           { maxLength: 3 },
         ),
