@@ -3,6 +3,7 @@ import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { sourcesBeside } from '../../data/chain/sourcesBeside.ts';
 import { claimRun, refuseDifferent } from '../../data/run/claim.ts';
+import { specDifferences } from '../../data/run/differences.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
 import { readRunRecord, sourceAccess, type RunRecord, type TagSpec } from '../../data/run/record.ts';
@@ -211,7 +212,7 @@ export async function refuseUnreadable(spec: TagSpec, notice: (text: string) => 
  */
 async function checkSince(
   since: ObjectStore,
-  { sources }: TagSpec,
+  { sources, vocabularies }: TagSpec,
   notice: (text: string) => void,
 ): Promise<void> {
   const base = await readRunRecord(since);
@@ -233,6 +234,10 @@ async function checkSince(
     );
   const added = sourcesBeside(base.spec.sources, sources);
   if (added.length > 0) notice(`New since that run, so all of it is tagged: ${added.join(', ')}`);
+  if (specDifferences({ vocabularies: base.spec.vocabularies }, { vocabularies }).length > 0)
+    notice(
+      `That run was asked other categories, or for other tags of them: images that have not changed keep what they have there. Without --since all are tagged anew.`,
+    );
 }
 
 export async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
