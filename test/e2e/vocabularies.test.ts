@@ -88,7 +88,7 @@ const tagsOf = (row: Row): Tags => row['tags'] as Tags;
 const only = (rows: readonly Row[], vocabulary: string): Row[] =>
   rows.map((row) => {
     const own = tagsOf(row).filter((tag) => tag.vocabulary === vocabulary);
-    return { ...row, tags: own.map((tag) => ({ ...tag, vocabulary: null })) as Plain };
+    return { ...row, tags: own.map((tag) => ({ ...tag, vocabulary: null })) };
   });
 
 it('has the rows of a run with each vocabulary alone, with calibrated and raw scores', async () => {
