@@ -7,7 +7,6 @@ import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { applyCalibration, type Calibration } from '../../model/calibration.ts';
-import type { Plain } from '../parquet/otherReaders.ts';
 import { jsonOf, runCli, type CliResult } from '../support/cli.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
 import { writeTrainedModel } from '../support/headModel.ts';
