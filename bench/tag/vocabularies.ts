@@ -1,6 +1,7 @@
 /**
  * What a second vocabulary costs: one run of `c2srt tag` with both beside the two runs with each alone, over the same
- * files with the same threads, in turns.
+ * files with the same threads, in turns; and the processor time that scoring an image takes, which other work on the
+ * machine disturbs less.
  *
  *     npm run bench -- vocabularies [--only demo|vit] [--rounds N] [--images N]
  */
@@ -10,6 +11,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { encodeCategories } from '../../model/clip/textEncoder.ts';
+import { openModelFolder } from '../../model/modelFolder.ts';
+import { createTagger } from '../../model/tagger.ts';
 import { textTowerB16, VIT_B16, writeCheckpoint } from '../checkpoint.ts';
 import { copyScenes, makePhotos } from '../corpora.ts';
 import { median, runTag, type TagRunOptions } from './tagRun.ts';
@@ -24,6 +28,10 @@ const { values: flags } = parseArgs({
 
 const DEMO = fileURLToPath(new URL('../../assets/demo', import.meta.url));
 const MODEL = join(DEMO, 'model');
+
+/** Images and runs of {@link scoringMs}. */
+const BATCH = 4;
+const RUNS = 6;
 
 async function compare(
   name: string,
@@ -50,6 +58,35 @@ async function compare(
     console.log(`  ${String(round).padStart(5)}  ${cells}   ${ratios.at(-1)!.toFixed(3)}`);
   }
   console.log(`  median ratio: ${median(ratios).toFixed(3)}`);
+  const [one, two] = [await scoringMs(options.model, all, 1), await scoringMs(options.model, all, 2)];
+  console.log(
+    `  scoring an image, processor time on one thread: ${two.toFixed(1)} ms with both, ${one.toFixed(1)} ms with one: ${(two / (2 * one)).toFixed(3)}`,
+  );
+}
+
+/** Processor time of scoring an image with so many vocabularies of these categories, on one thread: of the fastest run. */
+async function scoringMs(modelDir: string, categories: readonly string[], count: number): Promise<number> {
+  const device = { provider: 'cpu', threads: 1 } as const;
+  const model = openModelFolder(modelDir);
+  const text = await encodeCategories(
+    model,
+    categories.map((name) => ({ name })),
+    device,
+  );
+  const asked = categories.length;
+  const vocabulary = { text, asked, edges: [], hopOffsets: Array<number>(9).fill(asked) };
+  const options = { batchSize: BATCH, embedding: false };
+  const tagger = await createTagger(model, Array(count).fill(vocabulary), device, options);
+  const pixels = Uint8Array.from({ length: BATCH * tagger.imageBytes }, (_, i) => (i * 31) % 256);
+  let bestMs = Infinity;
+  for (let run = 0; run < RUNS; run++) {
+    const before = process.cpuUsage();
+    await tagger.run(pixels);
+    const { user, system } = process.cpuUsage(before);
+    bestMs = Math.min(bestMs, (user + system) / 1000 / BATCH);
+  }
+  await tagger.release();
+  return bestMs;
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'c2srt-bench-'));
