@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseCategories, type Category } from '../data/categories.ts';
 
 import { graphHash, parseGraph, type CategoryGraph } from '../data/graphFile.ts';
+import { CALIBRATION } from '../data/models/modelFiles.ts';
 import {
   CATEGORIES,
   joinArtifacts,
@@ -18,7 +19,6 @@ import type { RunVocabulary } from '../data/run/vocabularies.ts';
 import { decodeSafetensors, encodeSafetensors, readFloats } from '../data/safetensors.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { subgraph } from '../data/subgraph.ts';
-import { readCalibration } from '../model/calibration.ts';
 import { linkByWordnet } from '../model/graph/wordnet.ts';
 import { WORDNET_VERSION } from '../model/graph/wordnetDatabase.ts';
 import type { ModelFolder } from '../model/modelFolder.ts';
@@ -129,7 +129,7 @@ async function makeArtifact(
   await output.put(keys.text, encodeSafetensors({ text: { shape: [nodes.length, d], values: text } }));
   const artifact: z.infer<typeof artifactSchema> = {
     model: hash,
-    calibrated: readCalibration(model.dir) !== undefined,
+    calibrated: existsSync(join(model.dir, CALIBRATION)),
     nodes,
     asked: asked.length,
     hopOffsets,
