@@ -111,6 +111,14 @@ it('has the rows of a run with each vocabulary alone, with calibrated and raw sc
     ]);
     for (const { score, raw_score: raw } of tags) expect(score).toBe(applyCalibration(raw, CALIBRATION));
   }
+  // The sample is of all images, so what it says of them is not a guess.
+  const tagCount = rows.tags.reduce((sum, row) => sum + tagsOf(row).length, 0);
+  const dry = await tag('dry', ...BOTH, ...LIMITS, '--embedding', '--dry-run');
+  expect(jsonOf(dry)).toMatchObject({
+    images: IMAGES,
+    sample: { tagged: rows.tags.length, tagsPerImage: tagCount / rows.tags.length },
+  });
+
   const { body } = await store('joint').get('tags/part-000000.parquet');
   const { metadata } = await readInfo(body);
   expect(metadata['c2srt.scores']).toBe('calibrated');
