@@ -110,7 +110,7 @@ const float = (name: string, repetition_type: Repetition = 'REQUIRED'): SchemaEl
 });
 
 /** A tag's own columns. */
-const TAG_FIELDS: readonly SchemaElement[] = [
+export const TAG_FIELDS: readonly SchemaElement[] = [
   text('label'),
   float('score'),
   float('raw_score', 'OPTIONAL'),

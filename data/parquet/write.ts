@@ -5,6 +5,7 @@ import { codecOptions, RUN_FORMAT, type PartFormat } from './partFormat.ts';
 import {
   METADATA_KEYS,
   PART_SCHEMA_VERSION,
+  TAG_FIELDS,
   failureSchema,
   longSchema,
   tagSchema,
@@ -18,7 +19,7 @@ import {
  * Values of all columns in a row group. Writers and readers hold a nested column's values and levels as JS arrays while
  * they work on a row group: this bounds their memory to some hundred MB, however many tags the rows have.
  */
-const ROW_GROUP_VALUES = 1_000_000;
+const ROW_GROUP_VALUES = 2_000_000;
 
 const MAX_INT32 = 0x7fffffff;
 
@@ -93,7 +94,7 @@ export function encodeTagRows(
     rows,
     columns: embedding ? [...TAG_COLUMNS, EMBEDDING_COLUMN] : TAG_COLUMNS,
     schema: tagSchema(embedding, format.halfEmbedding),
-    valueCount: (row) => TAG_COLUMNS.length + row.tags.length + dimension,
+    valueCount: (row) => TAG_COLUMNS.length + TAG_FIELDS.length * row.tags.length + dimension,
     metadata,
     format,
   });
