@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { readRunRecord } from '../../data/run/record.ts';
 import { classifyFileError } from '../../data/store/classifyFile.ts';
 import { deviceOptions } from '../../workers/device.ts';
 import { EXIT } from '../exit.ts';
 import { settingsOf, withSettings } from '../options.ts';
 import { GRAPH_PAGE, reportPage } from '../report/reportPage.ts';
+import { modelReport } from '../report/model/modelReport.ts';
 import { runReport } from '../report/run/runReport.ts';
 import type { Report, ReportOptions } from '../report/report.ts';
 import { folderOfRun } from '../run/runReference.ts';
@@ -15,8 +17,10 @@ import { wholeNumber } from '../wholeNumber.ts';
 interface ReportFlags {
   out: string;
   against?: string;
+  evaluation?: string;
   images: string;
   maxRows: string;
+  scoredImages: string;
   maxMb: string;
   evidence: boolean;
 }
@@ -30,8 +34,10 @@ export function reportCommand(program: Command, finish: (code: number) => void):
     .argument('<subject>', 'a run (its folder or id) or a model folder')
     .requiredOption('--out <dir>', 'the folder to write index.html to')
     .option('--against <subject>', 'another of the same kind: the page says what changed from it')
+    .option('--evaluation <run>', 'the evaluation of a model that is given by its own folder or its training')
     .option('--images <n>', 'the most images that are shown', '120')
     .option('--max-rows <n>', 'about how many rows are read; of a larger run, some shards', '500000')
+    .option('--scored-images <n>', 'the most test images that a model scores again', '2000')
     .option(
       '--max-mb <n>',
       'the most megabytes of the page: fewer images are shown where it would have more',
@@ -47,13 +53,19 @@ export function reportCommand(program: Command, finish: (code: number) => void):
     const options: ReportOptions = {
       images: wholeNumber('--images', flags.images, 0),
       maxRows: wholeNumber('--max-rows', flags.maxRows),
+      scoredImages: wholeNumber('--scored-images', flags.scoredImages),
       evidence: flags.evidence,
       device: deviceOptions(settings),
       notify: progressLines(),
     };
     const maxBytes = wholeNumber('--max-mb', flags.maxMb) * 1e6;
     const output = await folderOfRun(subject, settings);
-    const report = await runReport(output, options);
+    const evaluation =
+      flags.evaluation === undefined ? undefined : await folderOfRun(flags.evaluation, settings);
+    const isTagRun = (await readRunRecord(output))?.kind === 'tag';
+    const report = isTagRun
+      ? await runReport(output, options)
+      : await modelReport(output, evaluation, options);
     await writeReport(flags.out, report, maxBytes);
     finish(EXIT.ok);
   });

@@ -21,6 +21,8 @@ export interface ReportOptions {
   images: number;
   /** About so many rows of a run are read; of a larger one some shards. */
   maxRows: number;
+  /** Most test images of an evaluation that are scored again. */
+  scoredImages: number;
   /** Whether scores are explained, for which the model is needed. */
   evidence: boolean;
   device: DeviceOptions;

@@ -11,7 +11,7 @@ const PAGE = join(dirname(require.resolve('c2srt/package.json')), 'cli', 'pages'
 const libraryFile = (name: string, file: string): string => join(dirname(require.resolve(name)), '..', file);
 
 /** In the order of their dependencies; the last is the kind's own. */
-const SHARED_SCRIPTS = ['elements.js', 'tables.js', 'charts.js', 'gallery.js', 'evidence.js'];
+const SHARED_SCRIPTS = ['elements.js', 'tables.js', 'charts.js', 'gallery.js', 'evidence.js', 'figures.js'];
 
 /**
  * The page of a report. Of its images it has as many, from the first, as keep it below `maxBytes`, and says how many there
