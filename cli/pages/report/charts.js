@@ -10,7 +10,12 @@
     let width = 0;
     const draw = () => {
       if (width === 0) return;
-      const drawing = Plot.plot({ width, marginTop: 12, ...options(width), className: 'plot' });
+      const { x, ...others } = options(width);
+      const drawing = Plot.plot({
+        ...{ width, marginTop: 28, marginBottom: 46, marginLeft: 52, className: 'plot' },
+        x: { labelAnchor: 'center', labelOffset: 40, ...x },
+        ...others,
+      });
       // Its own style element is refused by the page's policy; page.css has what it says.
       drawing.querySelectorAll('style').forEach((style) => style.remove());
       const svg = drawing.matches('svg') ? drawing : drawing.querySelector('svg');

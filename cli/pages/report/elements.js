@@ -12,7 +12,7 @@
       if (typeof value === 'function') element.addEventListener(name, value);
       else element.setAttribute(name, value === true ? '' : String(value));
     }
-    element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    element.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
     return element;
   }
 

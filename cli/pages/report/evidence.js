@@ -4,7 +4,7 @@
   const { byId, data, el, format, name } = report;
   const SVG = 'http://www.w3.org/2000/svg';
   const dialog = byId('image');
-  const state = { images: [], at: 0, tag: null };
+  const state = { images: [], at: 0, tag: null, hasOverlay: true };
 
   const shape = (tag, attributes) => {
     const element = document.createElementNS(SVG, tag);
@@ -44,7 +44,7 @@
           y: top + Math.floor(index / side) * height,
           width,
           height,
-          'fill-opacity': (0.15 + (0.5 * probability) / most).toFixed(3),
+          'fill-opacity': (0.1 + (0.35 * probability) / most).toFixed(3),
         }),
       );
     return svg;
@@ -93,11 +93,33 @@
     // Small images are enlarged, so that patches can be told apart.
     frame.style.aspectRatio = `${image.width} / ${image.height}`;
     frame.style.width = `min(100%, ${((60 * image.width) / image.height).toFixed(1)}vh)`;
-    if (tag?.evidence && image.grid && tag.evidence.patches.length > 0) frame.append(overlay(image, tag));
+    const hasPatches = tag?.evidence && image.grid && tag.evidence.patches.length > 0;
+    let toggle = null;
+    if (hasPatches) {
+      const drawn = overlay(image, tag);
+      const draw = () => drawn.classList.toggle('hidden', !state.hasOverlay);
+      draw();
+      frame.append(drawn);
+      const box = el('input', {
+        type: 'checkbox',
+        checked: state.hasOverlay,
+        input() {
+          state.hasOverlay = box.checked;
+          draw();
+        },
+      });
+      toggle = el(
+        'label',
+        { class: 'toggle' },
+        box,
+        ` Show the ${format.count(tag.evidence.patches.length, 'kept patch', 'kept patches')}; stronger colour, more probable`,
+      );
+    }
     return el(
       'div',
       { class: 'picture' },
       frame,
+      toggle,
       el(
         'p',
         { class: 'note' },
@@ -137,9 +159,18 @@
         ),
       ),
     );
+    // A comparison says what the other had.
+    const earlier = report.beforeTags?.(image);
     const missed = (image.present ?? []).filter((index) => !image.tags.some((own) => own.name === index));
     return [
       el('ul', { class: 'tags', 'aria-label': 'Tags' }, buttons),
+      earlier && earlier.tags.length > 0
+        ? el(
+            'p',
+            { class: 'note' },
+            `${earlier.title}: ${earlier.tags.map((own) => `${name(own.name)} ${format.score(own.score)}`).join(', ')}.`,
+          )
+        : null,
       missed.length > 0
         ? el('p', { class: 'note' }, `Also in its labels: ${missed.map(name).join(', ')}.`)
         : null,

@@ -64,7 +64,7 @@
           'button',
           { type: 'button', click: () => report.openImage(matches, image, wanted) },
           image.thumbnail
-            ? el('img', { src: image.thumbnail, alt: '', loading: 'lazy', decoding: 'async' })
+            ? el('img', { src: image.thumbnail, alt: '', decoding: 'async' })
             : el('span', { class: 'unshown' }, image.unshown),
           el('span', { class: 'key' }, image.key),
           el('span', { class: 'says' }, says === '' ? 'no tag' : says),

@@ -78,7 +78,7 @@
       'Training',
       chart(
         'Loss by round',
-        `The loss falls from ${format.figure(losses[0].loss)} to ${format.figure(lastLoss)} over ${losses.length} rounds.`,
+        `The loss goes from ${format.figure(losses[0].loss)} to ${format.figure(lastLoss)} over ${losses.length} rounds.`,
         () => ({
           height: 220,
           x: { label: 'round', ticks: Math.min(10, losses.length), tickFormat: 'd' },
@@ -350,7 +350,11 @@
       },
       () => ({
         height: 260,
-        x: { label: 'threshold on the written score' },
+        x: {
+          label: 'threshold on the written score',
+          domain: [0, curve.length - 1],
+          tickFormat: (bin) => format.score(edges[bin]),
+        },
         y: { label: null, domain: [0, 1], grid: true, tickFormat: '.0%' },
         marks: [
           ...lines.map((figure, at) => {
@@ -360,7 +364,7 @@
               { x: 'threshold', y: figure, stroke, strokeDasharray: dash },
             );
           }),
-          Plot.ruleX([curve[Number(slider.value)].threshold], { stroke: 'var(--text)' }),
+          Plot.ruleX([Number(slider.value)], { stroke: 'var(--text)' }),
         ],
       }),
     );

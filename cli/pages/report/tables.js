@@ -31,7 +31,7 @@
     const element = el(
       'div',
       { class: 'table', role: 'region', 'aria-label': caption, tabindex: 0 },
-      el('table', {}, el('caption', {}, caption), el('thead', {}, el('tr', {}, heads)), body),
+      el('table', {}, el('caption', {}, el('span', {}, caption)), el('thead', {}, el('tr', {}, heads)), body),
       more,
     );
 

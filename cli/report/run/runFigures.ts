@@ -62,16 +62,16 @@ export function chooseShards(
 /** An order that looks random and is the same everywhere. */
 export const orderOf = (name: string): string => createHash('sha256').update(name).digest('hex');
 
-/** Rows of the chosen shards, a part at a time. */
+/** Rows of the chosen shards, or of all, a part at a time. */
 export async function* tagRowsOf(
   output: ObjectStore,
   { parts }: RunManifest,
-  shards: readonly number[],
+  shards: readonly number[] | undefined,
   source: string,
 ): AsyncGenerator<TagRow[], void, undefined> {
-  const chosen = new Set(shards);
+  const chosen = shards && new Set(shards);
   for (const { key, rows } of parts) {
-    if (!key.startsWith('tags/') || rows === 0 || !chosen.has(shardOfKey(key)!)) continue;
+    if (!key.startsWith('tags/') || rows === 0 || chosen?.has(shardOfKey(key)!) === false) continue;
     yield await readTagRows((await output.get(key)).body, output.describeKey(key), source);
   }
 }
