@@ -142,7 +142,7 @@ const runner =
   ({ provider }: DeviceOptions) =>
   async (session: ort.InferenceSession, feeds: Feeds): Promise<Results> => {
     try {
-      return (await session.run(feeds)) as Results;
+      return await session.run(feeds);
     } catch (error) {
       throw classifyRuntimeError(error, provider);
     }

@@ -66,7 +66,7 @@ function siblingsOf({ edges }: CategoryGraph, names: readonly string[]): Map<num
       for (const b of members) {
         if (a === b || contains(a, b) || contains(b, a)) continue;
         let own = siblings.get(a);
-        if (!own) siblings.set(a, (own = new Map()));
+        if (!own) siblings.set(a, (own = new Map<number, string>()));
         if (!own.has(b)) own.set(b, kind);
       }
   return siblings;
