@@ -19,6 +19,8 @@
       // Its own style element is refused by the page's policy; page.css has what it says.
       drawing.querySelectorAll('style').forEach((style) => style.remove());
       const svg = drawing.matches('svg') ? drawing : drawing.querySelector('svg');
+      // It is one image with one text: its parts' own names are not read.
+      svg.querySelectorAll('[aria-label]').forEach((part) => part.removeAttribute('aria-label'));
       svg.setAttribute('role', 'img');
       svg.setAttribute('aria-label', typeof says === 'function' ? says() : says);
       canvas.replaceChildren(drawing);
