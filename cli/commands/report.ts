@@ -55,7 +55,7 @@ export function reportCommand(program: Command, finish: (code: number) => void):
     )
     .option(
       '--no-evidence',
-      'do not explain scores, for which the model is run on the images that are shown',
+      'do not run the model: no evidence, and of a model nothing that needs scores of single images',
     );
   withSettings(command, ['stateDir', 'provider', 'deviceId', 'threads']);
   command.action(async (subject: string, flags: ReportFlags) => {
