@@ -115,7 +115,11 @@ interface PageData {
     tags: {
       name: number;
       score: number;
-      evidence: { score: number; patches: [number, number][]; neighbours: [number, number[], number][] };
+      evidence: {
+        score: number;
+        patches: [number, number][];
+        neighbours: [number, number[], number][];
+      } | null;
     }[];
   }[];
   names: string[];
@@ -157,10 +161,14 @@ describe('what a page holds', () => {
     const { images, names } = await dataOf('run');
     const animal = images.flatMap(({ tags }) => tags.filter(({ name }) => names[name] === 'animal'));
     expect(animal.length).toBeGreaterThan(0);
-    const explained = animal.filter(({ evidence }) => evidence);
-    const sources = explained.flatMap(({ evidence }) => evidence.neighbours.map(([name]) => names[name]));
+    const explained = animal.flatMap(({ score, evidence }) =>
+      evidence ? [{ written: score, ...evidence }] : [],
+    );
+    const sources = explained.flatMap(({ neighbours }) => neighbours.map(([name]) => names[name]));
     expect(new Set(sources)).toEqual(new Set(['dog', 'wolf', SCRIPT]));
-    for (const { score, evidence } of explained) expect(evidence.score).toBeCloseTo(score, 3);
+    const changes = explained.flatMap(({ neighbours }) => neighbours.map(([, , change]) => Math.abs(change)));
+    expect(Math.max(...changes)).toBeGreaterThan(0);
+    for (const { written, score } of explained) expect(score).toBeCloseTo(written, 3);
   });
 
   it('has fewer images where it would be larger than asked, and says so', async () => {
@@ -268,7 +276,7 @@ describe.skipIf(chromiumProgram === undefined && !process.env['CI'])('in a brows
     const { images } = await dataOf('run');
     const { grid, tags } = images.find(({ key }) => key === WIDE)!;
     const patches = shown.locator('.overlay .patch');
-    expect(await patches.count()).toBe(tags[0]!.evidence.patches.length);
+    expect(await patches.count()).toBe(tags[0]!.evidence!.patches.length);
     // On the screen the patches are within the middle of the image, which is twice as wide as high.
     const frame = (await shown.locator('.frame').boundingBox())!;
     expect(frame.width / frame.height).toBeCloseTo(2, 1);
@@ -282,7 +290,7 @@ describe.skipIf(chromiumProgram === undefined && !process.env['CI'])('in a brows
     await second.focus();
     await shown.keyboard.press('Space');
     expect(await second.getAttribute('aria-pressed')).toBe('true');
-    expect(await patches.count()).toBe(tags[1]!.evidence.patches.length);
+    expect(await patches.count()).toBe(tags[1]!.evidence!.patches.length);
     await dialog.getByRole('checkbox').uncheck();
     expect(await shown.locator('.overlay').isVisible()).toBe(false);
     // The focus stays in the dialog.

@@ -82,7 +82,7 @@
         () => ({
           height: 220,
           x: { label: 'round', ticks: Math.min(10, losses.length), tickFormat: 'd' },
-          y: { label: 'loss', grid: true, zero: false },
+          y: { label: 'loss', grid: true, zero: false, tickFormat: format.figure },
           marks: [
             Plot.lineY(losses, { x: 'round', y: 'loss', stroke: 'var(--accent)' }),
             losses.length <= 60

@@ -33,7 +33,9 @@
         ['Folder', run.folder],
         ['Model', run.model],
         ['Sources', run.sources.join(', ')],
-        ['Scores', data.isCalibrated ? 'calibrated' : 'as the model gives them'],
+        data.isCalibrated === null
+          ? null
+          : ['Scores', data.isCalibrated ? 'calibrated' : 'as the model gives them'],
         counts.excluded > 0 ? ['Excluded', format.whole(counts.excluded)] : null,
         counts.duplicates > 0 ? ['Duplicates dropped', format.whole(counts.duplicates)] : null,
         counts.deleted > 0 ? ['Gone since the earlier run', format.whole(counts.deleted)] : null,

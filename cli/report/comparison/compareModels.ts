@@ -98,9 +98,7 @@ function categoryDifferences(
   return now.perCategory.flatMap(({ name, split, positives, ap }) => {
     const from = known.get(name)?.ap.candidate;
     const to = ap.candidate;
-    return from && to && positives > 0
-      ? [{ name, split, positives, from: from.value, to: to.value, error: Math.hypot(from.error, to.error) }]
-      : [];
+    return from && to && positives > 0 ? [{ name, split, positives, from: from.value, to: to.value }] : [];
   });
 }
 

@@ -44,6 +44,6 @@ export interface ShownEvidence {
   patches: [number, number][];
   /** [name, indices of relations, change], the largest changes first. */
   neighbours: [number, number[], number][];
-  /** Neighbours that are not listed, and the sum of their changes' sizes. */
+  /** Neighbours that are not listed: their changes are smaller. */
   others: number;
 }

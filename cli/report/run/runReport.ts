@@ -53,7 +53,8 @@ export async function runReport(output: ObjectStore, options: ReportOptions): Pr
       failures: await readFailures(output, manifest, source),
       labels: tally.figures(),
       categories: categories.length,
-      isCalibrated: explained.model?.calibration !== undefined,
+      // Without the model it is not known.
+      isCalibrated: explained.model ? explained.model.calibration !== undefined : null,
       withoutEvidence: explained.why,
     },
     names,
