@@ -124,6 +124,7 @@ interface PageData {
   }[];
   names: string[];
   imagesChosen: number;
+  withoutEvidence: string | null;
 }
 const page = (name: string): string => place.path('reports', name, 'index.html');
 
@@ -186,6 +187,15 @@ it('says what it cannot report on', async () => {
   await mkdir(place.path('empty'), { recursive: true });
   const nothing = await run('report', './empty', '--out', 'no');
   expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('[Report.Subject]') as string });
+});
+
+it('goes without evidence, and says why, where the model is another by now', async () => {
+  await writeFile(place.path('model', 'prompts.json'), JSON.stringify(['another {}']));
+  await succeed('report', './tags', '--out', place.path('reports', 'changed'));
+  const { images, withoutEvidence } = await dataOf('changed');
+  expect(withoutEvidence).toMatch(/is not the one that .* was started with/);
+  expect(images).toHaveLength((await dataOf('run')).images.length);
+  expect(images.every(({ tags }) => tags.every(({ evidence }) => evidence === null))).toBe(true);
 });
 
 describe.skipIf(chromiumProgram === undefined && !process.env['CI'])('in a browser', () => {
