@@ -150,13 +150,14 @@ async function copyArtifact(from: ObjectStore, to: ObjectStore, name: string): P
 export async function readVocabulary(
   output: ObjectStore,
   name: string,
-): Promise<{ model: string; vocabulary: Vocabulary }> {
+): Promise<{ model: string; nodes: string[]; vocabulary: Vocabulary }> {
   const keys = vocabularyKeys(name);
-  const { model, asked, hopOffsets, edges } = artifactSchema.parse(await readJson(output, keys.json));
+  const { model, nodes, asked, hopOffsets, edges } = artifactSchema.parse(await readJson(output, keys.json));
   const { body } = await output.get(keys.text);
   const text = readFloats(decodeSafetensors(body, output.describeKey(keys.text)).get('text')!);
   return {
     model,
+    nodes,
     vocabulary: {
       text,
       asked,

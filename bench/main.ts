@@ -10,6 +10,8 @@ const BENCHES = {
   world:
     'what training gains on the bundled world [--world DIR] [--seeds N] [--shards 1,2] [--config FILE] [--held-back QUARTER] [--work DIR] [--json FILE]',
   scenes: 'how fast scenes of the benchmark world are drawn [--count N] [--domain web|target]',
+  evidence:
+    'whether the patches kept for a category lie on its objects: --world FOLDER --model FOLDER [--images N] [--json FILE]',
   decode: 'what decoding in child processes costs: FOLDER [--images N] [--size S] [--rounds N]',
 };
 
@@ -34,6 +36,9 @@ switch (name) {
     break;
   case 'scenes':
     await import('./scenes.ts');
+    break;
+  case 'evidence':
+    await import('./evidence/main.ts');
     break;
   case 'decode':
     await import('./decode.ts');

@@ -59,6 +59,16 @@ export function neighbourTables(
   return { nodes, width, degrees, sources, features, bias };
 }
 
+/** The same tables without the edges from one node to another. */
+export function withoutNeighbour(tables: NeighbourTables, target: number, source: number): NeighbourTables {
+  const { width, degrees, sources } = tables;
+  const bias = tables.bias.slice();
+  // The first entry of a row is the self loop, which stays.
+  for (let at = target * width + 1; at < target * width + degrees[target]!; at++)
+    if (sources[at] === BigInt(source)) bias[at] = PADDING;
+  return { ...tables, bias };
+}
+
 /** The tables inside a graph. */
 export interface NeighbourTensors {
   /** int64 [nodes, width] */

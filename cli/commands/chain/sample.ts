@@ -5,12 +5,11 @@ import type { Command } from 'commander';
 import pMap from 'p-map';
 import { isFailure } from '../../../data/failure.ts';
 import type { SourceAccess } from '../../../data/run/record.ts';
-import { sourcePrefix } from '../../../data/run/rowNames.ts';
 import { openStore } from '../../../data/store/open.ts';
-import type { ObjectStore } from '../../../data/store/store.ts';
 import { EXIT } from '../../exit.ts';
 import { settingsOf, withSettings } from '../../options.ts';
 import { withTables } from '../../query/runTables.ts';
+import { taggedBytes } from '../../query/taggedBytes.ts';
 import { folderOfRun } from '../../run/runReference.ts';
 import { wholeNumber } from '../../wholeNumber.ts';
 
@@ -115,26 +114,11 @@ async function fetchImage(
   const extension = extname(key);
   const file = `${String(at + 1).padStart(4, '0')}${/^\.\w{1,8}$/.test(extension) ? extension : ''}`;
   try {
-    await writeFile(join(out, file), await taggedBytes(openStore(source, access), found));
+    const object = { key, source, etag, versionId: version_id };
+    await writeFile(join(out, file), await taggedBytes(openStore(source, access), object));
     return { ...line, file, failure: null };
   } catch (error) {
     if (!isFailure(error, 'Store.')) throw error;
     return { ...line, file: null, failure: error.code };
-  }
-}
-
-/** The image as it was tagged: as it is now or, where it has been replaced or removed since, by its version. */
-async function taggedBytes(
-  store: ObjectStore,
-  { key, source, version_id, etag }: Found,
-): Promise<Uint8Array> {
-  const below = key.slice(sourcePrefix(source).length);
-  const ifMatch = etag === null ? {} : { ifMatch: etag };
-  try {
-    return (await store.get(below, ifMatch)).body;
-  } catch (error) {
-    const isGone = isFailure(error, 'Store.Changed') || isFailure(error, 'Store.NotFound');
-    if (!isGone || version_id === null) throw error;
-    return (await store.get(below, { ...ifMatch, versionId: version_id })).body;
   }
 }
