@@ -32,6 +32,7 @@ const USAGE_DOMAINS = [
   'Schedule.',
   'Device.',
   'World.',
+  'Report.',
 ];
 
 /** The exit code for something that a command threw. */

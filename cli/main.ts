@@ -14,6 +14,7 @@ import { decideCommands } from './commands/control/decide.ts';
 import { pauseCommand } from './commands/control/pause.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
 import { queryCommand } from './commands/chain/query.ts';
+import { reportCommand } from './commands/report.ts';
 import { retryFailuresCommand } from './commands/chain/retryFailures.ts';
 import { retrainCommand } from './commands/retrain.ts';
 import { setCommand } from './commands/control/set.ts';
@@ -44,6 +45,7 @@ for (const add of [
   compactCommand,
   queryCommand,
   sampleCommand,
+  reportCommand,
   trainCommand,
   pretrainCommand,
   evaluateCommand,

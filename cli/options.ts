@@ -47,13 +47,14 @@ export function withSection<Name extends SectionName>(
   return command;
 }
 
-/** The settings of a section that a command's flags and the configuration file give. */
+/** The settings of a section that a command's flags and the configuration file give, `recommended` ones where they do not. */
 export function sectionOf<Name extends SectionName>(
   section: Name,
   flags: Readonly<Record<string, unknown>>,
+  recommended: Partial<Section<Name>> = {},
 ): Section<Name> {
   const { config } = flags;
-  return loadSection(section, flags, ...(typeof config === 'string' ? [config] : []));
+  return loadSection(section, flags, typeof config === 'string' ? config : undefined, recommended);
 }
 
 /** Settings of the process that runs the model. */

@@ -4,7 +4,7 @@ import type { Settings } from '../data/config/schema.ts';
 import { openStore } from '../data/store/open.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { cacheDir } from '../infra/programs.ts';
-import { detectProvider } from '../model/onnx/session.ts';
+import { detectProvider, type DeviceOptions } from '../model/onnx/session.ts';
 import { modelHash, resolveModel } from '../model/resolve.ts';
 import { Decoders } from './decoders.ts';
 import { startInference } from './inference/service.ts';
@@ -21,12 +21,13 @@ export interface Device {
   close(): Promise<void>;
 }
 
+/** The device that settings name. */
+export function deviceOptions({ provider, deviceId, threads }: Settings): DeviceOptions {
+  return { provider: provider === 'auto' ? detectProvider() : provider, deviceId, threads };
+}
+
 export function openDevice(settings: Settings): Device {
-  const provider = settings.provider === 'auto' ? detectProvider() : settings.provider;
-  const inference = startInference({
-    device: { provider, deviceId: settings.deviceId, threads: settings.threads },
-    batchSize: settings.batchSize,
-  });
+  const inference = startInference({ device: deviceOptions(settings), batchSize: settings.batchSize });
   const decoders = new Decoders(settings.decodeProcesses);
   return {
     dependencies: {

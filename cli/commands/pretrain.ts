@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Section } from '../../data/config/load.ts';
 import { manifestUri } from '../../data/dataset/manifest.ts';
 import { isFailure } from '../../data/failure.ts';
 import { modelUri, prefetchModel } from '../models.ts';
@@ -34,8 +35,11 @@ export function pretrainCommand(program: Command, finish: (code: number) => void
   command.action(async (flags: TrainingFlags) => finish(await pretrain(flags)));
 }
 
-/** The `pretrain` command; returns its exit code. */
-export async function pretrain(flags: TrainingFlags): Promise<number> {
+/** The `pretrain` command, with `recommended` settings where nothing else is asked for; returns its exit code. */
+export async function pretrain(
+  flags: TrainingFlags & { model?: string },
+  recommended: Partial<Section<'pretrain'>> = {},
+): Promise<number> {
   const settings = settingsOf({ ...flags });
   const model = await modelUri(settings.model);
   return startTraining({
@@ -50,7 +54,7 @@ export async function pretrain(flags: TrainingFlags): Promise<number> {
         model,
         snapshot: null,
         artifacts: null,
-        settings: sectionOf('pretrain', { ...flags }),
+        settings: sectionOf('pretrain', { ...flags }, recommended),
       },
     },
     async checkModel(quiet) {

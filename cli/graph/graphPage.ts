@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Split } from '../../data/categories.ts';
 import { RELATIONS, type CategoryGraph } from '../../data/graphFile.ts';
+import { selfContainedPage } from '../selfContainedPage.ts';
 
 const require = createRequire(import.meta.url);
 const PAGE = join(dirname(require.resolve('c2srt/package.json')), 'cli', 'pages', 'graph');
@@ -33,36 +33,19 @@ export async function graphPage(shown: ShownGraph, title: string): Promise<strin
     readFile(join(PAGE, 'page.css'), 'utf8'),
     readFile(join(PAGE, 'page.html'), 'utf8'),
   ]);
-  const policy = [
-    "default-src 'none'",
-    `script-src ${hashOf(library)} ${hashOf(script)}`,
-    `style-src ${hashOf(style)}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ];
-  // The library brings a style element of its own, which the policy would refuse, unless there is one of its name.
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy.join('; ')}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${escapeText(title)}</title>
-<style id="__________cytoscape_stylesheet">${style}</style>
-</head>
-<body>
-${body}<span id="probe" hidden></span>
-<script type="application/json" id="graph">${dataOf(shown)}</script>
-<script>${library}</script>
-<script>${script}</script>
-</body>
-</html>
-`;
+  return selfContainedPage({
+    title,
+    style,
+    // The library brings a style element of its own, which the policy would refuse, unless there is one of its name.
+    styleId: '__________cytoscape_stylesheet',
+    body: `${body}<span id="probe" hidden></span>`,
+    scripts: [library, script],
+    data: { id: 'graph', value: dataOf(shown) },
+  });
 }
 
-/** What the page's script reads: names once, everything else by their indices. No `<` is in it, so no tag can end it. */
-function dataOf({ graph, categories }: ShownGraph): string {
+/** What the page's script reads: names once, everything else by their indices. */
+function dataOf({ graph, categories }: ShownGraph): object {
   const indices = new Map<string, number>();
   const indexOf = (name: string): number => {
     const index = indices.get(name) ?? indices.size;
@@ -80,10 +63,5 @@ function dataOf({ graph, categories }: ShownGraph): string {
     relations.indexOf(relation),
     strength,
   ]);
-  return JSON.stringify({ names: [...indices.keys()], unseen, relations, edges }).replaceAll('<', '\\u003c');
+  return { names: [...indices.keys()], unseen, relations, edges };
 }
-
-const hashOf = (code: string): string => `'sha256-${createHash('sha256').update(code).digest('base64')}'`;
-
-const escapeText = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

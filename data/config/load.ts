@@ -57,13 +57,14 @@ export function loadSettings(
 }
 
 /**
- * A section's settings: flags over the configuration file over defaults.
+ * A section's settings: flags over the configuration file over `recommended` over the schema's defaults.
  * Throws `Config.Invalid`, which names the flag or field, its value, and what it must be.
  */
 export function loadSection<Name extends SectionName>(
   section: Name,
   flags: Readonly<Record<string, unknown>>,
   file = CONFIG_FILE,
+  recommended: Partial<Section<Name>> = {},
 ): Section<Name> {
   const { shape } = SECTIONS[section];
   const fromFile = readConfigFile(file)[section] ?? {};
@@ -76,7 +77,7 @@ export function loadSection<Name extends SectionName>(
   const given = Object.fromEntries(
     Object.keys(shape).flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
   );
-  const values: Record<string, unknown> = { ...fromFile, ...given };
+  const values: Record<string, unknown> = { ...recommended, ...fromFile, ...given };
   const parsed = SECTIONS[section].safeParse(values);
   if (parsed.success) return parsed.data as Section<Name>;
   const issue = parsed.error.issues[0]!;

@@ -24,8 +24,7 @@ export function selectPatches(patches: Tensor, text: Tensor, settings: IsrSettin
   const { tau, alpha, cap } = settings;
   const fixed = settings.isr === 'fixed';
   const count = patches.size(1);
-  const similarity = op.matMul(text, op.transpose(patches, [0, 2, 1])); // [B, n, P]
-  const probability = op.softmax(op.div(similarity, tau));
+  const probability = patchProbabilities(patches, text, tau);
   const best = op.topK(probability, Math.min(fixed ? settings.patches : cap, count)); // [B, n, k], descending
   // A probability is never negative: of a fixed number, all are kept.
   const kept = fixed ? op.greater(best.values, -1) : op.less(op.cumulativeSumBefore(best.values, -1), alpha);
@@ -42,6 +41,12 @@ export function selectPatches(patches: Tensor, text: Tensor, settings: IsrSettin
   // Not a cast of indices nor Or, for which WebGPU has no kernel.
   const others = op.cast(isLowest, 'float32');
   return op.stopGradient(op.where(op.greater(probability, lowest), 1, others));
+}
+
+/** How much each patch speaks for each category (eq. 4): softmax over patches of cos(patch, text) / tau, [B, n, P]. */
+export function patchProbabilities(patches: Tensor, text: Tensor, tau: number): Tensor {
+  const similarity = op.matMul(text, op.transpose(patches, [0, 2, 1]));
+  return op.softmax(op.div(similarity, tau));
 }
 
 /** f_L [B, n, d]: the unit-length mean of the kept patches. keep [B, n, P], patches [B, P, d]. */

@@ -35,6 +35,8 @@ export interface TagCorpusInput extends TagRun {
 
 export interface TagCorpusResult extends Counts {
   parts: number;
+  /** Whether the rows' scores are calibrated; runs of earlier releases do not tell. */
+  scores?: 'calibrated' | 'raw';
 }
 
 /** What a parent tells the child that does a range of its shards. */
@@ -46,7 +48,7 @@ export interface ShardWindow {
 }
 
 export interface TagShardsInput extends ShardRange, ShardWindow {
-  /** Name of the vocabulary artifact. */
+  /** Names of the vocabularies' artifacts, as one text. */
   artifact: string;
   heartbeatTimeoutS: number;
   /** What an execution tells the one that continues it as new: when the first began, ms since 1970, and its reports. */
@@ -88,7 +90,7 @@ export interface CorpusActivities {
 
 /** Activities that need the model. On the `gpu` queue. */
 export interface TagActivities {
-  /** Returns the name of the vocabulary artifact. */
+  /** Returns the names of the vocabularies' artifacts, as one text. */
   prepareVocabulary(run: TagRun): Promise<string>;
   tagShard(shard: TagRun & { shard: number; artifact: string }): Promise<ShardResult>;
 }

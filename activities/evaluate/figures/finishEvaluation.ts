@@ -2,6 +2,7 @@ import { isSeen, type Category } from '../../../data/categories.ts';
 import { METRICS, PER_CATEGORY, REPORT, SCORES } from '../../../data/evaluation/evaluateLayout.ts';
 import { requireIndex, snapshotPlace } from '../../../data/evaluation/evaluationSnapshots.ts';
 import type { EvaluationMetrics } from '../../../data/evaluation/metricsFile.ts';
+import type { CategoryFigures } from '../../../data/evaluation/perCategoryFile.ts';
 import { readScoredImages } from '../../../data/evaluation/scoreParts.ts';
 import type { EvaluationSnapshot, Group, System } from '../../../data/evaluation/systems.ts';
 import { MANIFEST, SUCCESS } from '../../../data/run/layout.ts';
@@ -162,19 +163,6 @@ function calibrationFigures(
     fallbackThreshold,
     groups: Object.fromEntries(groups.map(({ name }) => [name, taggingFigures(sums[name])])),
   };
-}
-
-/** A line of `per_category.json`; percent. */
-export interface CategoryFigures {
-  name: string;
-  split: 'seen' | 'unseen';
-  /** Images whose label is known, and those that the category is present in. */
-  known: number;
-  positives: number;
-  /** Average precision by system, and its standard error. */
-  ap: Partial<Record<System, { value: number; error: number }>>;
-  /** By the calibration; null without one. Precision and recall are null where they are not defined. */
-  tagging: { threshold: number; precision: number | null; recall: number | null } | null;
 }
 
 function categoryFigures(

@@ -1,7 +1,7 @@
 import type { EvaluationMetrics, Interval } from '../../../data/evaluation/metricsFile.ts';
+import type { CategoryFigures } from '../../../data/evaluation/perCategoryFile.ts';
 import { GROUPS, SYSTEMS, type Group } from '../../../data/evaluation/systems.ts';
 import type { EvaluateRecord } from '../../../data/run/record.ts';
-import type { CategoryFigures } from './finishEvaluation.ts';
 
 /** Categories named at each end of the list of changes. */
 const NAMED = 10;

@@ -4,19 +4,15 @@ import type { TrainSettings } from '../../../data/config/trainSchema.ts';
 import type { TrainRecord } from '../../../data/run/record.ts';
 import { PREPARED_GRAPH, PREPARED_TEXT, START } from '../../../data/training/trainLayout.ts';
 import type { TrainPlaces } from '../../../data/training/trainPlaces.ts';
-import { encodeSafetensors, readFloats } from '../../../data/safetensors.ts';
+import { encodeSafetensors } from '../../../data/safetensors.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { subgraph } from '../../../data/subgraph.ts';
-import { initialHead } from '../../../model/head/initialise.ts';
-import type { HeadShape } from '../../../model/head/head.ts';
 import type { ModelFolder } from '../../../model/modelFolder.ts';
-import { activationShape } from '../../../model/ranking/activations.ts';
-import { encoderParameters, type Parameters } from '../../../model/train/parameters.ts';
-import { microBatchFor } from '../../../model/ranking/stepMemory.ts';
+import { headSettings, headShapeOf, microBatchOf, startParameters } from '../../../model/ranking/start.ts';
 import { extendByWordnet, givenGraph, readCategories, seenCategories } from '../../prepare.ts';
 import type { TrainingDevice } from '../dependencies.ts';
 import { planFeatures } from '../features/planFeatures.ts';
-import { commitPrepared, readPrepared, type Prepared, type PreparedRanking } from './prepared.ts';
+import { commitPrepared, readPrepared, type Prepared } from './prepared.ts';
 import { requireSnapshots, roundsOf } from './roundsOf.ts';
 import { encodeMerged } from '../rounds/roundStates.ts';
 
@@ -81,71 +77,6 @@ export async function prepareTraining(options: PrepareOptions): Promise<Prepared
     },
   };
   return commitPrepared(output, prepared);
-}
-
-const headSettings = ({ form, isr, patches, tau, alpha, cap }: TrainSettings): PreparedRanking['head'] => ({
-  form,
-  isr,
-  patches,
-  tau,
-  alpha,
-  cap,
-});
-
-/** The sizes of the head to train; undefined where nothing of it is left. */
-function headShapeOf({ form, ist, layers, heads, hidden }: TrainSettings, d: number): HeadShape | undefined {
-  if (form === 'anchored') return ist ? { layers, heads } : undefined;
-  return { layers: ist ? layers : 0, heads, hidden: hidden ?? d };
-}
-
-/** The encoder's trained parameters, and the starting model's head where it has the same form and sizes, else a new one. */
-function startParameters(
-  model: ModelFolder,
-  { form, trainedBlocks, seed }: TrainSettings,
-  shape: HeadShape | undefined,
-): Parameters {
-  const { config, tensors, head } = model;
-  const parameters = encoderParameters(tensors, config.vision_config.num_hidden_layers, trainedBlocks);
-  if (!shape) return parameters;
-  const isSame =
-    head !== undefined &&
-    config.c2srt.form === form &&
-    head.layers === shape.layers &&
-    head.heads === shape.heads &&
-    head.hidden === shape.hidden;
-  for (const [name, initial] of initialHead(form, shape, config.projection_dim, seed)) {
-    const known = isSame ? tensors.get(name) : undefined;
-    parameters.set(name, known ? { shape: known.shape, values: readFloats(known) } : initial);
-  }
-  return parameters;
-}
-
-function microBatchOf(
-  model: ModelFolder,
-  settings: TrainSettings,
-  headShape: HeadShape | undefined,
-  seen: number,
-  edges: readonly { target: number }[],
-): number {
-  const { trainedBlocks, maxCategories, batchSize } = settings;
-  const { config } = model;
-  const degrees = new Map<number, number>();
-  for (const { target } of edges) degrees.set(target, (degrees.get(target) ?? 0) + 1);
-  const { tokens, width, d } = activationShape(model);
-  return microBatchFor(
-    {
-      tokens,
-      width,
-      intermediate: config.vision_config.intermediate_size,
-      attentionHeads: config.vision_config.num_attention_heads,
-      blocks: trainedBlocks,
-      nodes: Math.min(seen, maxCategories),
-      edges: 1 + Math.max(0, ...degrees.values()),
-      d,
-      layers: headShape?.layers ?? 0,
-    },
-    batchSize,
-  );
 }
 
 /** What no graph could be built of. */

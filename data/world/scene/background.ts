@@ -98,7 +98,7 @@ const SURFACES: Readonly<Record<Surface, Halves<TextureName>>> = {
 
 /** How often a half has a colour of no palette, and a scene a surface drawn from all, so that neither is proof. */
 const STRANGE_COLOUR = 0.2;
-const STRANGE_SURFACE = 0.4;
+const STRANGE_SURFACE = 0.3;
 
 /**
  * Paints a scene's background: two halves with a gradient and a texture each, a tilted and more or less sharp horizon,

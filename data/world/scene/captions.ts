@@ -1,5 +1,5 @@
 import type { RandomStream } from '../../random.ts';
-import { hypernymsOf, synonymOf } from '../recipe/categories.ts';
+import { hypernymsOf, synonymOf, WORLD_CATEGORIES } from '../recipe/categories.ts';
 import { CONTEXTS, type ContextName } from '../recipe/kinds.ts';
 import { OBJECT_NAMES, type ObjectName } from '../recipe/objects.ts';
 import { chance, pick } from './draw.ts';
@@ -42,6 +42,20 @@ const CAPTION_OPENINGS = [
   '',
 ];
 const MENTION_OPENINGS = ['a photo of', 'a picture of', 'an image of', ''];
+
+/** Every word that a scene is described with, in lower case, and `,`; sorted by code units. */
+export function describingWords(): string[] {
+  const phrases = [
+    ...WORLD_CATEGORIES.map(({ name }) => name),
+    ...Object.values(CONTEXTS).map(({ phrase }) => phrase),
+    ...CAPTION_OPENINGS,
+    ...MENTION_OPENINGS,
+    'the a an , and',
+  ];
+  return [...new Set(phrases.flatMap((phrase) => phrase.toLowerCase().split(' ')))]
+    .filter((word) => word !== '')
+    .sort();
+}
 
 /** Draws captions and mentions. Words are parted by spaces, commas too, as a word-level tokenizer wants it. */
 export function describeScene(stream: RandomStream, { context, objects }: Sayable): Said {

@@ -1,0 +1,73 @@
+/** What all parts of a report's page share: its data, elements, numbers, sections. */
+(() => {
+  'use strict';
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId('report').textContent);
+
+  /** An element; attributes that are null or false are left out, functions are listeners, text is never markup. */
+  function el(tag, attributes, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes ?? {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (typeof value === 'function') element.addEventListener(name, value);
+      else element.setAttribute(name, value === true ? '' : String(value));
+    }
+    element.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
+    return element;
+  }
+
+  const whole = new Intl.NumberFormat('en');
+  const percentage = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
+  const figure = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+  /** Minus signs as wide as digits. */
+  const fixed = (value, digits) => value.toFixed(digits).replace('-', '−');
+  const format = {
+    whole: (value) => whole.format(value),
+    share: (value) => (Number.isFinite(value) ? percentage.format(value) : '–'),
+    figure: (value) => figure.format(value),
+    fixed,
+    signed: (value, digits) => (value > 0 ? '+' : '') + fixed(value, digits),
+    score: (value) => fixed(value, 3),
+    seconds(value) {
+      if (value < 120) return `${figure.format(value)} s`;
+      if (value < 7200) return `${figure.format(value / 60)} min`;
+      return `${figure.format(value / 3600)} h`;
+    },
+    count: (value, one, many = `${one}s`) => `${whole.format(value)} ${value === 1 ? one : many}`,
+  };
+
+  const name = (index) => data.names[index];
+
+  /** Appends a section, and its link. */
+  function section(id, title, ...children) {
+    byId('contents').append(el('a', { href: `#${id}` }, title));
+    const made = el(
+      'section',
+      { id, 'aria-labelledby': `${id}-title` },
+      el('h2', { id: `${id}-title` }, title),
+    );
+    made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    byId('main').append(made);
+    return made;
+  }
+
+  const note = (...text) => el('p', { class: 'note' }, ...text);
+
+  /** Names with figures. */
+  const facts = (entries) =>
+    el(
+      'dl',
+      { class: 'facts' },
+      entries
+        .filter((entry) => entry)
+        .map(([title, value, more]) =>
+          el('div', {}, el('dt', {}, title), el('dd', {}, value, more ? el('small', {}, more) : null)),
+        ),
+    );
+
+  /** A field with its label; `id` is unique on the page. */
+  const field = (id, title, input) => el('div', { class: 'field' }, el('label', { for: id }, title), input);
+
+  byId('title').textContent = data.title;
+  globalThis.report = { byId, data, el, format, name, section, note, facts, field };
+})();

@@ -1,0 +1,231 @@
+/** The report of a tag run. */
+(() => {
+  'use strict';
+  const { chart, data, el, facts, field, format, gallery, imagesSaid, note, section, table } = report;
+  const { counts, failures, labels, rate, run, sampled } = data;
+  const failed = failures.reduce((sum, { count }) => sum + count, 0);
+  const seconds = (rate.endMs - rate.startMs) / 1000;
+  const shareRead = sampled.of === 0 ? 1 : sampled.rows / sampled.of;
+  const scope =
+    shareRead < 1
+      ? `Counted on ${format.whole(sampled.rows)} of ${format.whole(sampled.of)} tagged images: some shards, the same every time (--max-rows).`
+      : null;
+
+  section(
+    'totals',
+    'Totals',
+    facts([
+      ['Images', format.whole(counts.images)],
+      ['Tagged', format.whole(counts.tagged), format.share(counts.tagged / counts.images)],
+      ['Failed', format.whole(failed), format.share(failed / counts.images)],
+      ['Tags per image', sampled.rows === 0 ? '–' : format.figure(sampled.tags / sampled.rows)],
+      ['Labels found', format.whole(labels.labels.length), `of ${format.whole(data.categories)}`],
+      [
+        'Took',
+        format.seconds(seconds),
+        `${format.figure(counts.images / Math.max(seconds, 0.001))} images/s`,
+      ],
+    ]),
+    el(
+      'dl',
+      { class: 'about' },
+      [
+        ['Folder', run.folder],
+        ['Model', run.model],
+        ['Sources', run.sources.join(', ')],
+        data.isCalibrated === null
+          ? null
+          : ['Scores', data.isCalibrated ? 'calibrated' : 'as the model gives them'],
+        counts.excluded > 0 ? ['Excluded', format.whole(counts.excluded)] : null,
+        counts.duplicates > 0 ? ['Duplicates dropped', format.whole(counts.duplicates)] : null,
+        counts.deleted > 0 ? ['Gone since the earlier run', format.whole(counts.deleted)] : null,
+      ]
+        .filter((entry) => entry)
+        .flatMap(([title, text]) => [el('dt', {}, title), el('dd', {}, text)]),
+    ),
+  );
+
+  const units = [
+    ['hours', 3_600_000],
+    ['minutes', 60_000],
+    ['seconds', 1000],
+  ];
+  const [unit, unitMs] = units.find(([, ms]) => rate.endMs - rate.startMs >= 2 * ms) ?? units[2];
+  const rates = rate.bins.map(({ fromMs, toMs, images }) => ({
+    x1: (fromMs - rate.startMs) / unitMs,
+    x2: (toMs - rate.startMs) / unitMs,
+    rate: images / ((toMs - fromMs) / 1000),
+  }));
+  section(
+    'rate',
+    'Rate',
+    chart(
+      `Images per second, over ${unit} since the start`,
+      `Images per second over ${format.seconds(seconds)}, at most ${format.figure(Math.max(...rates.map((bin) => bin.rate)))}.`,
+      () => ({
+        height: 200,
+        x: { label: unit },
+        y: { label: 'images/s', grid: true },
+        marks: [
+          Plot.rectY(rates, {
+            x1: 'x1',
+            x2: 'x2',
+            y: 'rate',
+            fill: 'var(--accent)',
+            insetLeft: 0.5,
+            insetRight: 0.5,
+          }),
+          Plot.ruleY([0]),
+        ],
+      }),
+    ),
+    note(
+      'By the times at which the store has the shards’ receipts: of a folder that was copied, those of the copy.',
+    ),
+  );
+
+  section(
+    'failures',
+    'Failures',
+    failures.length === 0
+      ? el('p', {}, 'Every image was tagged.')
+      : failures.map(({ code, count, listed }) =>
+          el(
+            'details',
+            {},
+            el('summary', {}, el('code', {}, code), ` ${format.count(count, 'image')}`),
+            table({
+              caption: `${code}: ${listed.length < count ? `${listed.length} of ${format.whole(count)} images` : format.count(count, 'image')}`,
+              columns: [
+                { title: 'Key', value: ({ key }) => key },
+                { title: 'Message', value: ({ message }) => message },
+                ...(run.sources.length > 1 ? [{ title: 'Source', value: ({ source }) => source }] : []),
+              ],
+              rows: listed,
+            }),
+          ),
+        ),
+  );
+
+  const images = gallery({ images: data.images });
+  const indices = new Map(data.names.map((name, index) => [name, index]));
+  const shownLabels = new Set(data.images.flatMap(({ tags }) => tags.map((tag) => tag.name)));
+  const top = labels.labels.slice(0, 30);
+  section(
+    'labels',
+    'Labels',
+    scope ? note(scope) : null,
+    labels.labels.length === 0
+      ? el('p', {}, 'No image has a tag.')
+      : chart(
+          top.length < labels.labels.length ? `The ${top.length} most frequent labels` : 'Images by label',
+          `The most frequent label is ${top[0].label}, of ${format.count(top[0].tags, 'image')}.`,
+          (width) => ({
+            height: 24 + 18 * top.length,
+            marginLeft: Math.min(180, width / 3),
+            x: { label: 'images', grid: true },
+            y: { label: null, tickFormat: (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text) },
+            marks: [
+              Plot.barX(top, { x: 'tags', y: 'label', fill: 'var(--accent)', sort: { y: '-x' } }),
+              Plot.ruleX([0]),
+            ],
+          }),
+        ),
+    table({
+      caption: 'All labels that were found',
+      columns: [
+        { title: 'Label', value: ({ label }) => label },
+        {
+          title: 'Images',
+          kind: 'number',
+          value: ({ tags }) => tags,
+          cell: ({ tags }) => format.whole(tags),
+        },
+        {
+          title: 'Share',
+          kind: 'number',
+          value: ({ tags }) => tags / sampled.rows,
+          cell: ({ tags }) => format.share(tags / sampled.rows),
+        },
+        {
+          title: 'Lowest score',
+          kind: 'number',
+          value: ({ lowest }) => lowest,
+          cell: ({ lowest }) => format.score(lowest),
+        },
+        {
+          title: 'Highest score',
+          kind: 'number',
+          value: ({ highest }) => highest,
+          cell: ({ highest }) => format.score(highest),
+        },
+        {
+          title: 'Images shown',
+          value: ({ label }) => (shownLabels.has(indices.get(label)) ? 0 : null),
+          cell({ label }) {
+            const index = indices.get(label);
+            if (!shownLabels.has(index)) return '–';
+            return el(
+              'button',
+              {
+                type: 'button',
+                'aria-label': `Show images of ${label}`,
+                click: () => images.chooseLabel(index),
+              },
+              'Show',
+            );
+          },
+        },
+      ],
+      rows: labels.labels,
+      sortBy: 1,
+    }),
+  );
+
+  if (labels.labels.length > 0) {
+    const [from, to] = labels.range;
+    const width = (to - from) / labels.labels[0].bins.length;
+    const all = labels.labels[0].bins.map((_, bin) =>
+      labels.labels.reduce((sum, { bins }) => sum + bins[bin], 0),
+    );
+    const choice = el(
+      'select',
+      { id: 'scores-label' },
+      el('option', { value: '' }, 'All labels'),
+      labels.labels.map(({ label }, at) => el('option', { value: at }, label)),
+    );
+    const bins = () => (choice.value === '' ? all : labels.labels[Number(choice.value)].bins);
+    const drawn = chart(
+      null,
+      () => `Tags by score, from ${format.score(from)} to ${format.score(to)}: ${bins().join(', ')}.`,
+      () => ({
+        height: 200,
+        x: { label: 'score', domain: [from, to] },
+        y: { label: 'tags', grid: true },
+        marks: [
+          Plot.rectY(
+            bins().map((tags, bin) => ({ x1: from + bin * width, x2: from + (bin + 1) * width, tags })),
+            { x1: 'x1', x2: 'x2', y: 'tags', fill: 'var(--accent)', insetLeft: 0.5, insetRight: 0.5 },
+          ),
+          Plot.ruleY([0]),
+        ],
+      }),
+    );
+    choice.addEventListener('input', () => drawn.redraw());
+    section('scores', 'Scores', scope ? note(scope) : null, field('scores-label', 'Label', choice), drawn);
+  }
+
+  section(
+    'images',
+    'Images',
+    note(
+      imagesSaid(
+        'chosen from the run: those with the highest scores of every label in turns, and some drawn from all',
+      ),
+      data.withoutEvidence
+        ? ` Scores are not explained: ${data.withoutEvidence}`
+        : ' Choose one to see its tags, and why it has them.',
+    ),
+    images,
+  );
+})();
