@@ -99,14 +99,27 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
   const leftUsd = (): number =>
     maxCostUsd === null ? Infinity : toNanoUsd(maxCostUsd - costOf(progress.spent, prices) - reservedUsd);
 
-  /** The next questions that may be asked now; undefined where none are left. */
-  const take = async (): Promise<{ from: number; to: number } | undefined> => {
+  /**
+   * The next questions that may be asked now, with what they may cost reserved: between a look at what is left and its
+   * reservation no other lane may have a turn. Undefined where none are left.
+   */
+  const take = async (): Promise<{ from: number; to: number; usd: number } | undefined> => {
     const isAffordable = (): boolean => leftUsd() >= requestUsd;
     for (;;) {
       await condition(
         () => waiting.length === 0 || (progress.paused === null && (isAffordable() || inHand === 0)),
       );
-      if (waiting.length === 0 || isAffordable()) return waiting.shift();
+      if (waiting.length === 0) return undefined;
+      if (isAffordable()) {
+        const { from, to: last } = waiting.shift()!;
+        const affordable = Math.max(1, Math.floor(leftUsd() / (REQUESTS_PER_CALL * requestUsd)));
+        const to = Math.min(last, from + affordable);
+        if (to < last) waiting.unshift({ from: to, to: last });
+        const usd = Math.min(leftUsd(), (to - from) * REQUESTS_PER_CALL * requestUsd);
+        inHand++;
+        reservedUsd += usd;
+        return { from, to, usd };
+      }
       // Another lane may have taken what was left; what it does not spend comes back.
       if (inHand === 0)
         throw ceilingReached(progress, requestUsd, maxCostUsd!, costOf(progress.spent, prices));
@@ -114,27 +127,22 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
   };
   const lane = async (): Promise<void> => {
     while (!workflowInfo().continueAsNewSuggested) {
-      const range = await take();
-      if (!range) return;
-      const affordable = Math.max(1, Math.floor(leftUsd() / (REQUESTS_PER_CALL * requestUsd)));
-      const to = Math.min(range.to, range.from + affordable);
-      if (to < range.to) waiting.unshift({ from: to, to: range.to });
-      const usd = Math.min(leftUsd(), (to - range.from) * REQUESTS_PER_CALL * requestUsd);
+      const taken = await take();
+      if (!taken) return;
+      const { from, to, usd } = taken;
       const allowance = maxCostUsd === null ? null : { usd, prices };
-      inHand++;
-      reservedUsd += allowance?.usd ?? 0;
       try {
         const done = await asker.askCategories({
-          ...{ output, batch: uuid4(), from: range.from, to, allowance, pace, dialect },
+          ...{ output, batch: uuid4(), from, to, allowance, pace, dialect },
         });
         ({ dialect } = done);
-        progress.callsDone += done.next - range.from;
+        progress.callsDone += done.next - from;
         progress.fallbacks += done.fallbacks;
         progress.spent = add(progress.spent, done.spent);
         if (done.next < to) waiting.unshift({ from: done.next, to });
       } finally {
         inHand--;
-        reservedUsd -= allowance?.usd ?? 0;
+        reservedUsd -= usd;
       }
     }
   };
