@@ -17,7 +17,8 @@ beforeAll(async () => {
   place = await makeWorkplace();
   temporal = await startOrAttachTemporal({ dir: place.path('temporal') });
   await writeFile(place.path('categories.txt'), 'dog\nwolf\nsheep\n');
-  await writeSlowModel(place.path('slow'), 8);
+  // Slow enough for a command to come in the middle of a run, on any machine.
+  await writeSlowModel(place.path('slow'), 24);
   await writeCorpus(place.path('images'), IMAGES, 0.25);
 });
 afterAll(async () => {
@@ -51,13 +52,12 @@ it('a run is paused, looked at, changed, gone on with and followed, over a resta
   const workers = worker();
   const follower = tag('out');
   await until('a shard is committed', async () => (await committedShards(place.path('out'))).length > 0);
-  const tail = start('tail', './out', '--json', '--lines', '1000');
-  await until('the stage is told', () => tail.output().includes('"stage":"tag"'));
-
   const paused = jsonOf(await done('pause', './out', '--json'));
   expect(paused).toMatchObject({ isPaused: true, unanswered: null, child: null });
   expect(Number(paused['inHand'])).toBeLessThanOrEqual(1);
   expect((await follower.ended).code).toBe(1);
+  const tail = start('tail', './out', '--json', '--lines', '1000');
+  await until('the pause is told', () => tail.output().includes('"event":"paused"'));
   await until(
     'what was in hand is done',
     async () => jsonOf(await done('status', './out', '--json'))['inHand'] === 0,

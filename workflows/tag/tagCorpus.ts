@@ -112,7 +112,7 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
   const plan = await lister.planCorpus({ output });
   Object.assign(progress, { keys: plan.keys, shards: plan.shards });
   enter('prepare');
-  if (controls.graph) await linkCategories(output, controls.graph, linking);
+  if (controls.graph) await linkCategories(output, controls.graph, linking, () => progress.paused !== null);
   const artifact = await tag.prepareVocabulary({ output });
 
   const { done } = await corpus.findPendingShards({ output, from: 0, to: plan.shards });
