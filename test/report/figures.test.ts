@@ -27,7 +27,7 @@ const rowsArbitrary = fc
             row(
               key,
               Object.entries(scores)
-                .map(([label, score]) => ({ label, score }))
+                .map(([label, score]) => ({ vocabulary: null, label, score, rawScore: null }))
                 .sort((a, b) => b.score - a.score),
             ),
           ),

@@ -59,7 +59,7 @@ export async function scoreImages(
     ...{ processes: Math.min(4, availableParallelism()), preprocess },
     ...DEFAULT_IMAGE_LIMITS,
   });
-  const tagger = await createTagger(folder, vocabulary, device, { batchSize: BATCH, embedding: false });
+  const tagger = await createTagger(folder, [vocabulary], device, { batchSize: BATCH, embedding: false });
   const kept: SnapshotRow[] = [];
   const scores = new Float32Array(rows.length * vocabulary.asked);
   try {

@@ -100,7 +100,7 @@ describe.each(['anchored', 'residual', 'plain'] as const)('of the %s form', (for
     const pixels = new Uint8Array(Buffer.concat(decoded.map((image) => image.pixels)));
     const scoresOf = async (edges: Vocabulary['edges']): Promise<Float32Array> => {
       const options = { batchSize: 2, embedding: false };
-      const tagger = await createTagger(model, { ...vocabulary, edges }, DEVICE, options);
+      const tagger = await createTagger(model, [{ ...vocabulary, edges }], DEVICE, options);
       const { scores } = await tagger.run(pixels.slice());
       await tagger.release();
       return scores;
