@@ -48,7 +48,7 @@ export async function imageBytes({ uri, etag }: SnapshotRow): Promise<Uint8Array
 
 /** Scores images again; those that cannot be read are left out. */
 export async function scoreImages(
-  { folder, vocabulary }: ExplainedModel,
+  { folder, vocabularies: [{ vocabulary }] }: ExplainedModel,
   { rows, of }: { rows: SnapshotRow[]; of: number },
   device: DeviceOptions,
   report: (images: number) => void,
