@@ -171,9 +171,12 @@ export async function readVocabulary(
 export async function readVocabularies(
   output: ObjectStore,
   artifacts: string,
-): Promise<{ model: string; vocabularies: Vocabulary[] }> {
+): Promise<{ model: string; vocabularies: { nodes: string[]; vocabulary: Vocabulary }[] }> {
   const read = await Promise.all(splitArtifacts(artifacts).map((name) => readVocabulary(output, name)));
-  return { model: read[0]!.model, vocabularies: read.map(({ vocabulary }) => vocabulary) };
+  return {
+    model: read[0]!.model,
+    vocabularies: read.map(({ nodes, vocabulary }) => ({ nodes, vocabulary })),
+  };
 }
 
 /** What the model was trained on; none for a plain CLIP checkpoint. */

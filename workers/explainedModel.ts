@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requirePrepared } from '../activities/evaluate/prepare/prepared.ts';
-import { readVocabulary } from '../activities/prepare.ts';
+import { readVocabularies } from '../activities/prepare.ts';
 import { modelChanged } from '../activities/tag/openRun.ts';
 import { CALIBRATION } from '../data/evaluation/evaluateLayout.ts';
 import type { System } from '../data/evaluation/systems.ts';
@@ -15,12 +15,20 @@ import { openModelFolder, type ModelFolder } from '../model/modelFolder.ts';
 import { modelHash, resolveModel } from '../model/resolve.ts';
 import type { Vocabulary } from '../model/tagger.ts';
 
-/** A model with the vocabulary that a run scored with, so that its scores can be computed, and explained, again. */
-export interface ExplainedModel {
-  folder: ModelFolder;
+/** A vocabulary that a run scored with. */
+export interface ExplainedVocabulary {
+  /** Null where it has none. */
+  name: string | null;
   vocabulary: Vocabulary;
   /** Names of the vocabulary's nodes, the asked categories first. */
-  names: readonly string[];
+  nodes: readonly string[];
+}
+
+/** A model with the vocabularies that a run scored with, so that its scores can be computed, and explained, again. */
+export interface ExplainedModel {
+  folder: ModelFolder;
+  /** In the order of a tag run's record; of an evaluation the only one. */
+  vocabularies: readonly [ExplainedVocabulary, ...ExplainedVocabulary[]];
   /** What makes written scores of raw ones; undefined where raw ones are written. */
   calibration: Calibration | undefined;
 }
@@ -29,7 +37,8 @@ export interface ExplainedModel {
 export async function modelOfTagRun(output: ObjectStore): Promise<ExplainedModel> {
   const { spec } = await requireFinishedTagRun(output);
   const { artifact } = await readRunManifest(output);
-  const opened = await openModel(output, spec.model, artifact);
+  const names = spec.vocabularies.map(({ name }) => name);
+  const opened = await openModel(output, spec.model, artifact, names);
   const file = join(opened.folder.dir, CALIBRATION);
   const calibration = existsSync(file) ? parseCalibration(readFileSync(file, 'utf8'), file) : undefined;
   return { ...opened, calibration };
@@ -40,7 +49,7 @@ export async function modelOfEvaluation(output: ObjectStore, system: System): Pr
   const scorer = (await requirePrepared(output)).scorers.find(({ systems }) => systems.includes(system));
   if (!scorer)
     throw new Failure('Run.Incomplete', `${output.uri} has no system ${system}.`, { subject: output.uri });
-  const opened = await openModel(output, scorer.model, scorer.vocabulary);
+  const opened = await openModel(output, scorer.model, scorer.vocabulary, [null]);
   const isFitted = system === 'candidate' && (await output.head(CALIBRATION)) !== undefined;
   const calibration = isFitted
     ? parseCalibration(
@@ -51,13 +60,16 @@ export async function modelOfEvaluation(output: ObjectStore, system: System): Pr
   return { ...opened, calibration };
 }
 
+/** @param artifacts of the vocabularies with these names, as `joinArtifacts` has them */
 async function openModel(
   output: ObjectStore,
   uri: string,
-  artifact: string,
+  artifacts: string,
+  names: readonly (string | null)[],
 ): Promise<Omit<ExplainedModel, 'calibration'>> {
   const dir = await resolveModel(uri, { cacheDir: cacheDir() });
-  const { model, nodes, vocabulary } = await readVocabulary(output, artifact);
+  const { model, vocabularies } = await readVocabularies(output, artifacts);
   if ((await modelHash(dir)) !== model) throw modelChanged(uri, output);
-  return { folder: openModelFolder(dir), vocabulary, names: nodes };
+  const [first, ...others] = vocabularies.map((read, i) => ({ name: names[i] ?? null, ...read }));
+  return { folder: openModelFolder(dir), vocabularies: [first!, ...others] };
 }

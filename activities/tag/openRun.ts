@@ -83,7 +83,7 @@ export async function openRun(
     rowName: rowNames(spec.sources),
     planShard: planReader(output),
   };
-  return { context, model, vocabularies: prepared.vocabularies };
+  return { context, model, vocabularies: prepared.vocabularies.map(({ vocabulary }) => vocabulary) };
 }
 
 /** That a run would go on with another model than it was started with. */

@@ -44,7 +44,7 @@ const text = await encodeCategories(
 );
 // Messages change scores, not which patches are kept.
 const vocabulary = { text, asked: names.length, edges: [], hopOffsets: [names.length] };
-const explainer = await createExplainer(model, vocabulary, DEVICE);
+const explainer = await createExplainer(model, DEVICE);
 const attention = await openClassAttention(model, DEVICE);
 
 /** Shares of area inside the boxes of one category in one scene. */
@@ -89,6 +89,7 @@ for (const { uri, objects } of scenes) {
 }
 for (const [name, entries] of wanted) {
   const evidence = await explainer.explain(
+    vocabulary,
     names.indexOf(name),
     entries.map(({ features }) => features),
   );

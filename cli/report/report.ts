@@ -9,6 +9,8 @@ export interface Report {
   data: object;
   /** Of categories: everything else says them by their indices here. */
   names: readonly string[];
+  /** Of which vocabulary each of the names is; absent where there is but one. */
+  vocabularies?: readonly (string | null)[];
   relations: readonly string[];
   /** The most telling first: as many as there is room for are shown. */
   images: ShownImage[];

@@ -26,8 +26,9 @@ export async function reportPage(report: Report, maxBytes: number): Promise<stri
     ...[...SHARED_SCRIPTS, `${report.kind}.js`].map((name) => readFile(join(PAGE, name), 'utf8')),
   ]);
   const scripts = [d3, plot, ...own];
-  const { title, kind, data, names, relations, images, graph } = report;
-  const value = { title, kind, ...data, names, relations, graph: graph === undefined ? null : GRAPH_PAGE };
+  const { title, kind, data, names, vocabularies = null, relations, images, graph } = report;
+  const graphAt = graph === undefined ? null : GRAPH_PAGE;
+  const value = { title, kind, ...data, names, vocabularies, relations, graph: graphAt };
   const fixed = [style, body, ...scripts, JSON.stringify(value)].reduce(
     (sum, text) => sum + Buffer.byteLength(text),
     0,

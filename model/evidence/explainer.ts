@@ -68,16 +68,16 @@ export interface Explainer {
   /** uint8 [B, S, S, 3] -> B. Throws `Device.OutOfMemory`. */
   encode(pixels: Uint8Array): Promise<ImageFeatures[]>;
   /** The evidence of one asked category (its index in the vocabulary) in each of these images. */
-  explain(category: number, images: readonly ImageFeatures[]): Promise<ScoreEvidence[]>;
+  explain(
+    vocabulary: Vocabulary,
+    category: number,
+    images: readonly ImageFeatures[],
+  ): Promise<ScoreEvidence[]>;
   release(): Promise<void>;
 }
 
-/** Explains scores that a tagger gives with this model and vocabulary, on one device, in this thread. */
-export async function createExplainer(
-  model: ModelFolder,
-  vocabulary: Vocabulary,
-  device: DeviceOptions,
-): Promise<Explainer> {
+/** Explains scores that a tagger gives with this model, on one device, in this thread. */
+export async function createExplainer(model: ModelFolder, device: DeviceOptions): Promise<Explainer> {
   const { cropSize } = model.preprocess;
   const imageBytes = cropSize ** 2 * 3;
   const d = model.config.projection_dim;
@@ -97,7 +97,7 @@ export async function createExplainer(
       return images;
     },
 
-    async explain(category, images) {
+    async explain(vocabulary, category, images) {
       const layers = model.head?.layers ?? 0;
       const local = neighbourhood(vocabulary, category, layers, d);
       const patches = images[0] === undefined ? 0 : images[0].patches.length / d;

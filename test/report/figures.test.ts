@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { siblingConfusions } from '../../cli/report/model/confusions.ts';
+import { labelKey } from '../../cli/report/labels.ts';
 import type { ScoredImages } from '../../cli/report/model/scoredImages.ts';
 import { thresholdCounts } from '../../cli/report/model/thresholdCounts.ts';
 import { reportPage } from '../../cli/report/reportPage.ts';
@@ -22,12 +23,18 @@ const rowsArbitrary = fc
     fc.tuple(
       ...keys.map((key) =>
         fc
-          .dictionary(fc.constantFrom('dog', 'cat', 'sea'), fc.double({ min: -1, max: 1, noNaN: true }))
+          .dictionary(
+            fc.constantFrom('a dog', 'b dog', 'a cat', 'b sea'),
+            fc.double({ min: -1, max: 1, noNaN: true }),
+          )
           .map((scores) =>
             row(
               key,
               Object.entries(scores)
-                .map(([label, score]) => ({ label, score }))
+                .map(([of, score]) => {
+                  const [vocabulary, label] = of.split(' ') as [string, string];
+                  return { vocabulary, label, score, rawScore: null };
+                })
                 .sort((a, b) => b.score - a.score),
             ),
           ),
@@ -54,10 +61,10 @@ it('the same images are chosen in whatever order rows come, the best of every la
         expect(chosenOf(shuffled.map(({ one }) => one))).toEqual(chosen);
         expect(chosen.length).toBe(Math.min(limit, rows.length));
         expect(new Set(chosen.map(({ key }) => key)).size).toBe(chosen.length);
-        if (limit < 5) return;
-        for (const label of new Set(rows.flatMap(({ tags }) => tags.map((tag) => tag.label)))) {
+        if (limit < 6) return;
+        for (const key of new Set(rows.flatMap(({ tags }) => tags.map(labelKey)))) {
           const scores = (of: readonly TagRow[]) =>
-            of.flatMap(({ tags }) => tags.filter((tag) => tag.label === label).map(({ score }) => score));
+            of.flatMap(({ tags }) => tags.filter((tag) => labelKey(tag) === key).map(({ score }) => score));
           expect(Math.max(...scores(chosen))).toBe(Math.max(...scores(rows)));
         }
       },
@@ -71,6 +78,7 @@ it("a label's bins add up to its tags, within the run's range", () => {
       const tally = new LabelTally();
       for (const one of rows) tally.add(one);
       const { range, labels } = tally.figures();
+      expect(new Set(labels.map(labelKey)).size).toBe(labels.length);
       for (const { tags, lowest, highest, bins } of labels) {
         expect(bins.reduce((a, b) => a + b, 0)).toBe(tags);
         expect(lowest).toBeGreaterThanOrEqual(range[0] - 1e-9);

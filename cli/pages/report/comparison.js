@@ -3,6 +3,7 @@
   'use strict';
   const { chart, data, el, facts, field, figures, format, gallery, imagesSaid, name, note, section, table } =
     report;
+  const { vocabularyChoice } = report;
   const { now, before } = data;
 
   const about = (entries) =>
@@ -197,50 +198,69 @@
         ['Before', `${before.name}, ${before.folder}`],
         ['Its model', before.model],
       ]),
+      data.vocabularyDifferences.length > 0
+        ? note(
+            'The runs ask differently: ',
+            data.vocabularyDifferences
+              .map(({ name: vocabulary, differs }) => {
+                const what = differs.map((part) => (part.startsWith('only') ? part : `other ${part}`));
+                const of = vocabulary === null ? 'the vocabulary without a name' : `vocabulary ${vocabulary}`;
+                return `${of}: ${what.join(', ')}`;
+              })
+              .join('; '),
+            '. Labels are the same where vocabulary and name are.',
+          )
+        : null,
     );
     const kept = ({ now: count, appeared }) => count - appeared;
+    const vocabulary = vocabularyChoice('labels-vocabulary', () =>
+      found.setRows(labels.filter((row) => vocabulary.has(row.vocabulary))),
+    );
+    const found = table({
+      caption: 'Labels on images that both runs tagged',
+      columns: [
+        { title: 'Label', value: ({ label }) => label },
+        ...(vocabulary ? [{ title: 'Vocabulary', value: (row) => row.vocabulary ?? '–' }] : []),
+        {
+          title: 'Before',
+          kind: 'number',
+          value: (row) => row.before,
+          cell: (row) => format.whole(row.before),
+        },
+        { title: 'Now', kind: 'number', value: (row) => row.now, cell: (row) => format.whole(row.now) },
+        {
+          title: 'Appeared',
+          kind: 'number',
+          value: ({ appeared }) => appeared,
+          cell: ({ appeared }) => format.whole(appeared),
+        },
+        {
+          title: 'Gone',
+          kind: 'number',
+          value: ({ gone }) => gone,
+          cell: ({ gone }) => format.whole(gone),
+        },
+        {
+          title: 'Either',
+          kind: 'number',
+          value: ({ appeared, gone }) => appeared + gone,
+          cell: ({ appeared, gone }) => format.whole(appeared + gone),
+        },
+        {
+          title: 'Mean change of score',
+          kind: 'number',
+          value: (row) => (kept(row) > 0 ? row.moved / kept(row) : null),
+          cell: (row) => (kept(row) > 0 ? signedCell(row.moved / kept(row), 3) : '–'),
+        },
+      ],
+      rows: labels,
+      sortBy: vocabulary ? 6 : 5,
+    });
     section(
       'labels',
       'Labels',
-      table({
-        caption: 'Labels on images that both runs tagged',
-        columns: [
-          { title: 'Label', value: ({ label }) => label },
-          {
-            title: 'Before',
-            kind: 'number',
-            value: (row) => row.before,
-            cell: (row) => format.whole(row.before),
-          },
-          { title: 'Now', kind: 'number', value: (row) => row.now, cell: (row) => format.whole(row.now) },
-          {
-            title: 'Appeared',
-            kind: 'number',
-            value: ({ appeared }) => appeared,
-            cell: ({ appeared }) => format.whole(appeared),
-          },
-          {
-            title: 'Gone',
-            kind: 'number',
-            value: ({ gone }) => gone,
-            cell: ({ gone }) => format.whole(gone),
-          },
-          {
-            title: 'Either',
-            kind: 'number',
-            value: ({ appeared, gone }) => appeared + gone,
-            cell: ({ appeared, gone }) => format.whole(appeared + gone),
-          },
-          {
-            title: 'Mean change of score',
-            kind: 'number',
-            value: (row) => (kept(row) > 0 ? row.moved / kept(row) : null),
-            cell: (row) => (kept(row) > 0 ? signedCell(row.moved / kept(row), 3) : '–'),
-          },
-        ],
-        rows: labels,
-        sortBy: 5,
-      }),
+      vocabulary ? field('labels-vocabulary', 'Vocabulary', vocabulary.select) : null,
+      found,
     );
     section(
       'images',

@@ -36,7 +36,34 @@
     count: (value, one, many = `${one}s`) => `${whole.format(value)} ${value === 1 ? one : many}`,
   };
 
-  const name = (index) => data.names[index];
+  /** Where there are several vocabularies, a label's is told: another may have one of the same name. */
+  const labelText = ({ vocabulary, label }) =>
+    data.vocabularies === null || vocabulary === null ? label : `${label} (${vocabulary})`;
+  const vocabularyOf = (index) => data.vocabularies?.[index] ?? null;
+  const name = (index) => labelText({ vocabulary: vocabularyOf(index), label: data.names[index] });
+
+  const labelKey = ({ vocabulary, label }) =>
+    data.vocabularies === null ? label : `${vocabulary ?? ''}\0${label}`;
+  const indices = new Map(
+    data.names.map((label, index) => [labelKey({ vocabulary: vocabularyOf(index), label }), index]),
+  );
+  const indexOf = (label) => indices.get(labelKey(label));
+
+  /** Of vocabularies that there are, one or all; null where there are not several. */
+  function vocabularyChoice(id, changed) {
+    if (data.vocabularies === null) return null;
+    const vocabularies = [...new Set(data.vocabularies)];
+    const select = el(
+      'select',
+      { id, input: changed },
+      el('option', { value: '' }, 'All vocabularies'),
+      vocabularies.map((vocabulary, at) => el('option', { value: at }, vocabulary ?? 'without a name')),
+    );
+    return {
+      select,
+      has: (vocabulary) => select.value === '' || vocabularies[Number(select.value)] === vocabulary,
+    };
+  }
 
   /** Appends a section, and its link. */
   function section(id, title, ...children) {
@@ -69,5 +96,8 @@
   const field = (id, title, input) => el('div', { class: 'field' }, el('label', { for: id }, title), input);
 
   byId('title').textContent = data.title;
-  globalThis.report = { byId, data, el, format, name, section, note, facts, field };
+  globalThis.report = {
+    ...{ byId, data, el, format, section, note, facts, field },
+    ...{ name, labelText, vocabularyOf, indexOf, vocabularyChoice },
+  };
 })();

@@ -1,10 +1,10 @@
 /** One image in a dialog: its tags and, for each, the patches and the neighbours that its score comes from. */
 (() => {
   'use strict';
-  const { byId, data, el, format, name } = report;
+  const { byId, data, el, format, name, vocabularyOf } = report;
   const SVG = 'http://www.w3.org/2000/svg';
   const dialog = byId('image');
-  const state = { images: [], at: 0, tag: null, hasOverlay: true };
+  const state = { images: [], at: 0, tag: null, isOffered: () => true, hasOverlay: true };
 
   const shape = (tag, attributes) => {
     const element = document.createElementNS(SVG, tag);
@@ -12,8 +12,9 @@
     return element;
   };
 
-  report.openImage = (images, image, label) => {
-    Object.assign(state, { images, at: images.indexOf(image), tag: label });
+  /** Of each image the label `wanted` is shown first, else the first that `isOffered`. */
+  report.openImage = (images, image, { wanted, isOffered }) => {
+    Object.assign(state, { images, at: images.indexOf(image), tag: wanted, isOffered });
     show();
     dialog.showModal();
   };
@@ -52,7 +53,11 @@
 
   function show() {
     const image = state.images[state.at];
-    const tag = image.tags.find((own) => own.name === state.tag) ?? image.tags[0] ?? null;
+    const tag =
+      image.tags.find((own) => own.name === state.tag) ??
+      image.tags.find((own) => state.isOffered(own.name)) ??
+      image.tags[0] ??
+      null;
     const move = (step, text, says) =>
       el(
         'button',
@@ -136,7 +141,7 @@
 
   function reasons(image, tag) {
     if (!tag) return [el('p', {}, 'It has no tag.')];
-    const buttons = image.tags.map((own) =>
+    const button = (own) =>
       el(
         'li',
         {},
@@ -151,19 +156,26 @@
               dialog.querySelector('.tags [aria-pressed=true]').focus();
             },
           },
-          name(own.name),
+          data.names[own.name],
           image.present?.includes(own.name)
             ? el('span', { class: 'true', title: 'It is a label of the image' }, ' ✓')
             : null,
           el('span', { class: 'score' }, format.score(own.score)),
         ),
-      ),
-    );
+      );
+    const groups = Map.groupBy(image.tags, (own) => vocabularyOf(own.name));
+    const lists = [...groups].flatMap(([vocabulary, tags]) => {
+      const title = vocabulary === null ? 'Tags' : `Tags of ${vocabulary}`;
+      return [
+        vocabulary === null ? null : el('h3', { class: 'vocabulary' }, vocabulary),
+        el('ul', { class: 'tags', 'aria-label': title }, tags.map(button)),
+      ];
+    });
     // A comparison says what the other had.
     const earlier = report.beforeTags?.(image);
     const missed = (image.present ?? []).filter((index) => !image.tags.some((own) => own.name === index));
     return [
-      el('ul', { class: 'tags', 'aria-label': 'Tags' }, buttons),
+      ...lists,
       earlier && earlier.tags.length > 0
         ? el(
             'p',
@@ -216,7 +228,7 @@
                   el(
                     'tr',
                     {},
-                    el('th', { scope: 'row' }, name(source)),
+                    el('th', { scope: 'row' }, data.names[source]),
                     el('td', {}, relations.map((relation) => data.relations[relation]).join(', ')),
                     el('td', { class: change < 0 ? 'number less' : 'number gain' }, format.signed(change, 4)),
                   ),

@@ -1,7 +1,7 @@
 /** The images of a report: filters, and a button for each. */
 (() => {
   'use strict';
-  const { data, el, field, format, name } = report;
+  const { data, el, field, format, name, vocabularyChoice, vocabularyOf } = report;
   const PAGE = 60;
 
   const scoreOf = (image, label) => image.tags.find((tag) => tag.name === label)?.score;
@@ -18,7 +18,19 @@
     let shown = PAGE;
 
     const options = (values) => values.map(([text, value]) => el('option', { value }, text));
-    const label = el('select', { id: 'filter-label' }, options([['All labels', ''], ...labels]));
+    const label = el('select', { id: 'filter-label' });
+    const vocabulary = vocabularyChoice('filter-vocabulary', () => {
+      offerLabels();
+      changed();
+    });
+    const isOffered = (index) => vocabulary === null || vocabulary.has(vocabularyOf(index));
+    function offerLabels() {
+      const { value } = label;
+      const offered = labels.filter(([, index]) => isOffered(index));
+      label.replaceChildren(...options([['All labels', ''], ...offered]));
+      label.value = offered.some(([, index]) => String(index) === value) ? value : '';
+    }
+    offerLabels();
     const source = el(
       'select',
       { id: 'filter-source' },
@@ -38,23 +50,33 @@
       const wanted = label.value === '' ? null : Number(label.value);
       const text = key.value.trim().toLowerCase();
       // Bounds are of the label's score, or of any.
-      const isAny = Number(from.value) <= lowest && Number(to.value) >= highest;
+      const isAny =
+        Number(from.value) <= lowest &&
+        Number(to.value) >= highest &&
+        (vocabulary === null || vocabulary.select.value === '');
       const within = (score) => score >= Number(from.value) && score <= Number(to.value);
       const matches = images.filter((image) => {
         if (source.value !== '' && image.source !== source.value) return false;
         if (text !== '' && !image.key.toLowerCase().includes(text)) return false;
         if (wanted !== null) return image.tags.some((tag) => tag.name === wanted && within(tag.score));
-        return isAny || image.tags.some(({ score }) => within(score));
+        return isAny || image.tags.some((tag) => isOffered(tag.name) && within(tag.score));
       });
       if (wanted !== null) matches.sort((a, b) => scoreOf(b, wanted) - scoreOf(a, wanted));
       else if (order) matches.sort(order);
-      else matches.sort((a, b) => (b.tags[0]?.score ?? -1) - (a.tags[0]?.score ?? -1));
+      else {
+        const best = new Map(matches.map((image) => [image, highestTags(image)[0]?.score ?? -1]));
+        matches.sort((a, b) => best.get(b) - best.get(a));
+      }
       return { matches, wanted };
     }
 
+    /** The tags of chosen vocabularies, the highest scores first. */
+    const highestTags = ({ tags }) =>
+      tags.filter((tag) => isOffered(tag.name)).sort((a, b) => b.score - a.score);
+
     const card = (image, matches, wanted) => {
       const first =
-        wanted === null ? image.tags.slice(0, 3) : image.tags.filter((tag) => tag.name === wanted);
+        wanted === null ? highestTags(image).slice(0, 3) : image.tags.filter((tag) => tag.name === wanted);
       const says =
         caption?.(image) ?? first.map((tag) => `${name(tag.name)} ${format.score(tag.score)}`).join(', ');
       return el(
@@ -62,7 +84,7 @@
         {},
         el(
           'button',
-          { type: 'button', click: () => report.openImage(matches, image, wanted) },
+          { type: 'button', click: () => report.openImage(matches, image, { wanted, isOffered }) },
           image.thumbnail
             ? el('img', { src: image.thumbnail, alt: '', decoding: 'async' })
             : el('span', { class: 'unshown' }, image.unshown),
@@ -90,6 +112,8 @@
       show();
     });
     reset.addEventListener('click', () => {
+      if (vocabulary) vocabulary.select.value = '';
+      offerLabels();
       label.value = source.value = key.value = '';
       from.value = lowest;
       to.value = highest;
@@ -102,6 +126,7 @@
       el(
         'div',
         { class: 'filters', role: 'search', 'aria-label': 'Filters of images' },
+        vocabulary ? field('filter-vocabulary', 'Vocabulary', vocabulary.select) : null,
         field('filter-label', 'Label', label),
         field('filter-from', 'Score from', from),
         field('filter-to', 'to', to),
@@ -114,6 +139,8 @@
       more,
     );
     element.chooseLabel = (index) => {
+      if (vocabulary) vocabulary.select.value = '';
+      offerLabels();
       label.value = String(index);
       changed();
       label.focus();

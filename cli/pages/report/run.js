@@ -2,6 +2,7 @@
 (() => {
   'use strict';
   const { chart, data, el, facts, field, format, gallery, imagesSaid, note, section, table } = report;
+  const { indexOf, labelText, vocabularyChoice } = report;
   const { counts, failures, labels, rate, run, sampled } = data;
   const failed = failures.reduce((sum, { count }) => sum + count, 0);
   const seconds = (rate.endMs - rate.startMs) / 1000;
@@ -108,93 +109,117 @@
   );
 
   const images = gallery({ images: data.images });
-  const indices = new Map(data.names.map((name, index) => [name, index]));
   const shownLabels = new Set(data.images.flatMap(({ tags }) => tags.map((tag) => tag.name)));
-  const top = labels.labels.slice(0, 30);
-  section(
-    'labels',
-    'Labels',
-    scope ? note(scope) : null,
+  const vocabulary = vocabularyChoice('labels-vocabulary', () => {
+    frequent.redraw();
+    found.setRows(chosenLabels());
+  });
+  const chosenLabels = () =>
+    labels.labels.filter((row) => vocabulary === null || vocabulary.has(row.vocabulary));
+  const top = () => chosenLabels().slice(0, 30);
+  const frequent =
     labels.labels.length === 0
       ? el('p', {}, 'No image has a tag.')
       : chart(
-          top.length < labels.labels.length ? `The ${top.length} most frequent labels` : 'Images by label',
-          `The most frequent label is ${top[0].label}, of ${format.count(top[0].tags, 'image')}.`,
+          top().length < labels.labels.length ? 'The 30 most frequent labels' : 'Images by label',
+          () => {
+            const [first] = top();
+            return first
+              ? `The most frequent label is ${labelText(first)}, of ${format.count(first.tags, 'image')}.`
+              : 'No image has a tag of this vocabulary.';
+          },
           (width) => ({
-            height: 24 + 18 * top.length,
+            height: 24 + 18 * Math.max(1, top().length),
             marginLeft: Math.min(180, width / 3),
             x: { label: 'images', grid: true },
             y: { label: null, tickFormat: (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text) },
             marks: [
-              Plot.barX(top, { x: 'tags', y: 'label', fill: 'var(--accent)', sort: { y: '-x' } }),
+              Plot.barX(top(), { x: 'tags', y: labelText, fill: 'var(--accent)', sort: { y: '-x' } }),
               Plot.ruleX([0]),
             ],
           }),
-        ),
-    table({
-      caption: 'All labels that were found',
-      columns: [
-        { title: 'Label', value: ({ label }) => label },
-        {
-          title: 'Images',
-          kind: 'number',
-          value: ({ tags }) => tags,
-          cell: ({ tags }) => format.whole(tags),
+        );
+  const found = table({
+    caption: 'All labels that were found',
+    columns: [
+      { title: 'Label', value: ({ label }) => label },
+      ...(vocabulary ? [{ title: 'Vocabulary', value: (row) => row.vocabulary ?? '–' }] : []),
+      {
+        title: 'Images',
+        kind: 'number',
+        value: ({ tags }) => tags,
+        cell: ({ tags }) => format.whole(tags),
+      },
+      {
+        title: 'Share',
+        kind: 'number',
+        value: ({ tags }) => tags / sampled.rows,
+        cell: ({ tags }) => format.share(tags / sampled.rows),
+      },
+      {
+        title: 'Lowest score',
+        kind: 'number',
+        value: ({ lowest }) => lowest,
+        cell: ({ lowest }) => format.score(lowest),
+      },
+      {
+        title: 'Highest score',
+        kind: 'number',
+        value: ({ highest }) => highest,
+        cell: ({ highest }) => format.score(highest),
+      },
+      {
+        title: 'Images shown',
+        value: (row) => (shownLabels.has(indexOf(row)) ? 0 : null),
+        cell(row) {
+          const index = indexOf(row);
+          if (!shownLabels.has(index)) return '–';
+          return el(
+            'button',
+            {
+              type: 'button',
+              'aria-label': `Show images of ${labelText(row)}`,
+              click: () => images.chooseLabel(index),
+            },
+            'Show',
+          );
         },
-        {
-          title: 'Share',
-          kind: 'number',
-          value: ({ tags }) => tags / sampled.rows,
-          cell: ({ tags }) => format.share(tags / sampled.rows),
-        },
-        {
-          title: 'Lowest score',
-          kind: 'number',
-          value: ({ lowest }) => lowest,
-          cell: ({ lowest }) => format.score(lowest),
-        },
-        {
-          title: 'Highest score',
-          kind: 'number',
-          value: ({ highest }) => highest,
-          cell: ({ highest }) => format.score(highest),
-        },
-        {
-          title: 'Images shown',
-          value: ({ label }) => (shownLabels.has(indices.get(label)) ? 0 : null),
-          cell({ label }) {
-            const index = indices.get(label);
-            if (!shownLabels.has(index)) return '–';
-            return el(
-              'button',
-              {
-                type: 'button',
-                'aria-label': `Show images of ${label}`,
-                click: () => images.chooseLabel(index),
-              },
-              'Show',
-            );
-          },
-        },
-      ],
-      rows: labels.labels,
-      sortBy: 1,
-    }),
+      },
+    ],
+    rows: labels.labels,
+    sortBy: vocabulary ? 2 : 1,
+  });
+  section(
+    'labels',
+    'Labels',
+    scope ? note(scope) : null,
+    vocabulary ? field('labels-vocabulary', 'Vocabulary', vocabulary.select) : null,
+    frequent,
+    found,
   );
 
   if (labels.labels.length > 0) {
     const [from, to] = labels.range;
     const width = (to - from) / labels.labels[0].bins.length;
-    const all = labels.labels[0].bins.map((_, bin) =>
-      labels.labels.reduce((sum, { bins }) => sum + bins[bin], 0),
-    );
+    const choices = [
+      { text: 'All labels', rows: labels.labels },
+      ...(vocabulary
+        ? [...Map.groupBy(labels.labels, (row) => row.vocabulary)].map(([of, rows]) => ({
+            text: `All labels of ${of}`,
+            rows,
+          }))
+        : []),
+      ...labels.labels.map((row) => ({ text: labelText(row), rows: [row] })),
+    ];
     const choice = el(
       'select',
       { id: 'scores-label' },
-      el('option', { value: '' }, 'All labels'),
-      labels.labels.map(({ label }, at) => el('option', { value: at }, label)),
+      choices.map(({ text }, at) => el('option', { value: at }, text)),
     );
-    const bins = () => (choice.value === '' ? all : labels.labels[Number(choice.value)].bins);
+    const bins = () => {
+      const { rows } = choices[Number(choice.value)];
+      return labels.labels[0].bins.map((_, bin) => rows.reduce((sum, row) => sum + row.bins[bin], 0));
+    };
     const drawn = chart(
       null,
       () => `Tags by score, from ${format.score(from)} to ${format.score(to)}: ${bins().join(', ')}.`,

@@ -135,13 +135,15 @@ async function differingImages(now: EvaluationPart, before: EvaluationPart, opti
   return {
     why: null,
     scored: { images: differences.length, of: images.of },
-    names: model.names,
+    names: model.vocabularies[0].nodes,
     shown: shown.map((image, i) => {
       const { before: place, from, to } = chosen[i]!;
-      const tags = earlierTags[place]!.tags.slice(0, 8).flatMap(({ name, score }) => {
-        const index = indices.get(before.categories[name]!.name);
-        return index === undefined ? [] : [{ name: index, score }];
-      });
+      const tags = earlierTags[place]!.tags.flat()
+        .slice(0, 8)
+        .flatMap(({ name, score }) => {
+          const index = indices.get(before.categories[name]!.name);
+          return index === undefined ? [] : [{ name: index, score }];
+        });
       return { ...image, change: { from, to, tags } };
     }),
   };

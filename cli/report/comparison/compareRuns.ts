@@ -1,27 +1,26 @@
-import { parseCategories } from '../../../data/categories.ts';
 import { RELATIONS } from '../../../data/graphFile.ts';
-import type { TagRow } from '../../../data/parquet/tagRows.ts';
-import { CATEGORIES } from '../../../data/run/layout.ts';
+import type { Tag, TagRow } from '../../../data/parquet/tagRows.ts';
 import { requireFinishedTagRun } from '../../../data/run/requireRun.ts';
 import { readRunManifest } from '../../../data/run/runManifest.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { modelOfTagRun } from '../../../workers/explainedModel.ts';
 import { explainedModel } from '../images/explainedModel.ts';
 import { showImages } from '../images/showImages.ts';
+import { labelKey, PageNames, type Label } from '../labels.ts';
 import type { Report, ReportOptions } from '../report.ts';
 import { orderOf, tagRowsOf } from '../run/runFigures.ts';
-import { chosenImages, limitsOf } from '../run/runReport.ts';
+import { askedVocabularies, chosenImages, limitsOf } from '../run/runReport.ts';
+import { vocabularyDifferences } from './vocabularyDifferences.ts';
 
 /** Of an image, labels that appeared, that are gone, and how far scores of the others moved in all. */
 interface RowChange {
   row: TagRow;
-  appeared: string[];
-  gone: { label: string; score: number }[];
+  appeared: Label[];
+  gone: Tag[];
   moved: number;
 }
 
-interface LabelChange {
-  label: string;
+interface LabelChange extends Label {
   before: number;
   now: number;
   appeared: number;
@@ -63,13 +62,9 @@ export async function compareRuns(
   counts.onlyBefore = earlier.size;
 
   const { model, why } = await explainedModel(() => modelOfTagRun(output), options);
-  const categories = parseCategories((await output.get(CATEGORIES)).body, CATEGORIES);
-  const asked = model?.names ?? categories.map(({ name }) => name);
-  const goneLabels = changes.flatMap(({ gone }) => gone.map(({ label }) => label));
-  const names = [...new Set([...asked, ...goneLabels])];
-  const indices = new Map(names.map((name, i) => [name, i]));
+  const names = new PageNames(model?.vocabularies ?? (await askedVocabularies(output, now.record)));
   const most = sortedChanges(changes).slice(0, options.images);
-  const shown = await showImages(
+  const pictures = await showImages(
     chosenImages(
       most.map(({ row }) => row),
       now.record,
@@ -79,6 +74,18 @@ export async function compareRuns(
     limitsOf(now.record.spec),
     options,
   );
+  const images = pictures.map((image, i) => {
+    const { appeared, gone } = most[i]!;
+    return {
+      ...image,
+      change: {
+        appeared: appeared.map((label) => names.indexOf(label)),
+        gone: gone.map((tag) => ({ name: names.indexOf(tag), score: tag.score })),
+      },
+    };
+  });
+  // The table has labels that no shown image does.
+  for (const label of labels.values()) names.indexOf(label);
   return {
     kind: 'comparison',
     title: `${now.record.id} against ${before.record.id}`,
@@ -98,21 +105,16 @@ export async function compareRuns(
       },
       counts,
       sampled: larger > options.maxRows ? { rows: options.maxRows, of: larger } : null,
+      vocabularyDifferences: vocabularyDifferences(
+        now.record.spec.vocabularies,
+        before.record.spec.vocabularies,
+      ),
       labels: [...labels.values()],
       withoutEvidence: why,
     },
-    names,
+    ...names.forReport(),
     relations: RELATIONS,
-    images: shown.map((image, i) => {
-      const { appeared, gone } = most[i]!;
-      return {
-        ...image,
-        change: {
-          appeared: appeared.map((label) => indices.get(label)!),
-          gone: gone.map(({ label, score }) => ({ name: indices.get(label)!, score })),
-        },
-      };
-    }),
+    images,
   };
 }
 
@@ -135,32 +137,38 @@ function sampledKeys(share: number): (row: TagRow) => boolean {
 }
 
 function changeOf(before: TagRow, row: TagRow, labels: Map<string, LabelChange>): RowChange {
-  const scores = new Map(before.tags.map(({ label, score }) => [label, score]));
+  const earlier = new Map(before.tags.map((tag) => [labelKey(tag), tag]));
   const change: RowChange = { row, appeared: [], gone: [], moved: 0 };
-  const of = (label: string): LabelChange => {
-    let known = labels.get(label);
-    if (!known) labels.set(label, (known = { label, before: 0, now: 0, appeared: 0, gone: 0, moved: 0 }));
+  const of = (tag: Label): LabelChange => {
+    const { vocabulary, label } = tag;
+    const key = labelKey(tag);
+    let known = labels.get(key);
+    if (!known) {
+      known = { vocabulary, label, before: 0, now: 0, appeared: 0, gone: 0, moved: 0 };
+      labels.set(key, known);
+    }
     return known;
   };
-  for (const { label, score } of row.tags) {
-    const known = scores.get(label);
-    const figures = of(label);
+  for (const tag of row.tags) {
+    const key = labelKey(tag);
+    const known = earlier.get(key);
+    const figures = of(tag);
     figures.now++;
     if (known === undefined) {
       figures.appeared++;
-      change.appeared.push(label);
+      change.appeared.push(tag);
       continue;
     }
-    scores.delete(label);
+    earlier.delete(key);
     figures.before++;
-    figures.moved += score - known;
-    change.moved += Math.abs(score - known);
+    figures.moved += tag.score - known.score;
+    change.moved += Math.abs(tag.score - known.score);
   }
-  for (const [label, score] of scores) {
-    const figures = of(label);
+  for (const tag of earlier.values()) {
+    const figures = of(tag);
     figures.before++;
     figures.gone++;
-    change.gone.push({ label, score });
+    change.gone.push(tag);
   }
   return change;
 }

@@ -10,44 +10,48 @@ import type { ShownEvidence } from './shownImage.ts';
 /** Neighbours that are listed for a score. */
 const LISTED_NEIGHBOURS = 8;
 
-/** An image's pixels, as decoded, and the asked categories (indices) that its scores are to be explained of. */
+/** An image's pixels, as decoded, and the labels (indices of names) whose scores are to be explained. */
 export interface ExplainedImage {
   pixels: Uint8Array;
-  categories: readonly number[];
+  labels: readonly number[];
 }
 
 export interface EvidenceOptions {
   device: DeviceOptions;
-  /** Told how many categories of how many were gone through. */
+  /** Told how many labels of how many were gone through. */
   report(done: number, all: number): void;
 }
 
-/** The evidence of each image's categories, by category. */
+/** The evidence of each image's labels, by label. Names are those of the vocabularies, one after another. */
 export async function explainImages(
-  { folder, vocabulary }: ExplainedModel,
+  { folder, vocabularies }: ExplainedModel,
   images: readonly ExplainedImage[],
   { device, report }: EvidenceOptions,
 ): Promise<Map<number, ShownEvidence>[]> {
   const explained = images.map(() => new Map<number, ShownEvidence>());
-  const explainer = await createExplainer(folder, vocabulary, device);
+  const explainer = await createExplainer(folder, device);
   try {
     const features: ImageFeatures[] = [];
     for (const { pixels } of images) features.push(...(await explainer.encode(pixels)));
-    const byCategory = new Map<number, number[]>();
-    for (const [at, { categories }] of images.entries())
-      for (const category of categories) {
-        const wanted = byCategory.get(category);
+    const byLabel = new Map<number, number[]>();
+    for (const [at, { labels }] of images.entries())
+      for (const label of labels) {
+        const wanted = byLabel.get(label);
         if (wanted) wanted.push(at);
-        else byCategory.set(category, [at]);
+        else byLabel.set(label, [at]);
       }
     let done = 0;
-    for (const [category, wanted] of byCategory) {
-      const found = await explainer.explain(
-        category,
-        wanted.map((at) => features[at]!),
-      );
-      wanted.forEach((at, i) => explained[at]!.set(category, shown(found[i]!)));
-      report(++done, byCategory.size);
+    let first = 0;
+    for (const { vocabulary, nodes } of vocabularies) {
+      for (const [label, wanted] of byLabel) {
+        const category = label - first;
+        if (category < 0 || category >= nodes.length) continue;
+        const wantedFeatures = wanted.map((at) => features[at]!);
+        const found = await explainer.explain(vocabulary, category, wantedFeatures);
+        wanted.forEach((at, i) => explained[at]!.set(label, shown(found[i]!, first)));
+        report(++done, byLabel.size);
+      }
+      first += nodes.length;
     }
     return explained;
   } finally {
@@ -55,7 +59,8 @@ export async function explainImages(
   }
 }
 
-function shown(evidence: ScoreEvidence): ShownEvidence {
+/** @param first index of the vocabulary's first name */
+function shown(evidence: ScoreEvidence, first: number): ShownEvidence {
   const { score, globalScore, localScore, scoreBeforeTransfer, patches, neighbours } = evidence;
   return {
     score: rounded(score),
@@ -65,7 +70,7 @@ function shown(evidence: ScoreEvidence): ShownEvidence {
     patches: patches.map(({ index, probability }) => [index, rounded(probability)]),
     neighbours: neighbours
       .slice(0, LISTED_NEIGHBOURS)
-      .map(({ node, relations, change }) => [node, relations, rounded(change)]),
+      .map(({ node, relations, change }) => [first + node, relations, rounded(change)]),
     others: Math.max(0, neighbours.length - LISTED_NEIGHBOURS),
   };
 }

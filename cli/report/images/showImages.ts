@@ -6,7 +6,7 @@ import { explainImages } from './evidence.ts';
 import { patchGrid, readPictures } from './pictures.ts';
 import type { ShownEvidence, ShownImage } from './shownImage.ts';
 
-/** Tags of an image that are shown, and those of them that are explained: the ones with the highest scores. */
+/** Tags of an image and a vocabulary that are shown, and explained: the ones with the highest scores. */
 const SHOWN_TAGS = 12;
 const EXPLAINED_TAGS = 6;
 
@@ -16,8 +16,8 @@ const CLIP_PREPROCESS = parsePreprocessConfig({}, 'preprocessor_config.json');
 /** An image that a report chose. */
 export interface ChosenImage extends Pick<ShownImage, 'key' | 'source' | 'present'> {
   read(): Promise<Uint8Array>;
-  /** By descending score; names are indices of asked categories. */
-  tags: readonly { name: number; score: number }[];
+  /** Of each vocabulary by descending score; names are indices of the page's. */
+  tags: readonly (readonly { name: number; score: number }[])[];
 }
 
 /** Reads images and, where there is a model, explains their scores. */
@@ -33,8 +33,8 @@ export async function showImages(
   const evidence = new Map<number, Map<number, ShownEvidence>>();
   if (model) {
     const images = readable.map(({ at, picture: { pixels } }) => {
-      const categories = chosen[at]!.tags.slice(0, EXPLAINED_TAGS).map(({ name }) => name);
-      return { pixels, categories };
+      const explained = chosen[at]!.tags.flatMap((own) => own.slice(0, EXPLAINED_TAGS));
+      return { pixels, labels: explained.map(({ name }) => name) };
     });
     const report = (done: number, all: number) => notify(`explained ${done} of ${all} labels`);
     const found = await explainImages(model, images, { device, report });
@@ -50,7 +50,7 @@ export async function showImages(
       thumbnail: picture.thumbnail,
       unshown: isShown ? null : picture.code,
       tags: tags
-        .slice(0, SHOWN_TAGS)
+        .flatMap((own) => own.slice(0, SHOWN_TAGS))
         .map((tag) => ({ ...tag, evidence: evidence.get(at)?.get(tag.name) ?? null })),
       grid:
         model && isShown

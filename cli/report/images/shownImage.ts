@@ -8,7 +8,7 @@ export interface ShownImage {
   /** `data:` URI, or null where the image cannot be shown, with the reason. */
   thumbnail: string | null;
   unshown: string | null;
-  /** By descending score. */
+  /** By vocabulary, and within one by descending score. */
   tags: ShownTag[];
   /** Labels that are present, where they are known. */
   present: number[] | null;

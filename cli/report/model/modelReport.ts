@@ -22,7 +22,7 @@ export async function modelReport(
   const parts = await readModelParts(subject, evaluation);
   const { course, metrics, graph, categories } = parts;
   const scored = parts.evaluation && (await scoredAgain(parts.evaluation, options));
-  const names = scored?.model?.names ?? categories.map(({ name }) => name);
+  const names = scored?.model?.vocabularies[0].nodes ?? categories.map(({ name }) => name);
   const images =
     scored?.model && scored.images
       ? await showImages(
@@ -58,7 +58,8 @@ export async function modelReport(
 function scoredFigures({ graph, categories }: ModelParts, scored: ScoredAgain | undefined): object {
   const { images, model } = scored ?? {};
   if (!images || !model) return { thresholds: null, confusions: null, scored: null };
-  const names = model.names.slice(0, model.vocabulary.asked);
+  const [{ nodes, vocabulary }] = model.vocabularies;
+  const names = nodes.slice(0, vocabulary.asked);
   return {
     scored: { images: images.rows.length, of: images.of },
     isCalibrated: model.calibration !== undefined,
@@ -105,7 +106,7 @@ export function testImages(
       source: row.uri.slice(0, at - 1),
       present: row.present,
       read: () => imageBytes(row),
-      tags: decideTags(own, decision).map(({ label, score }) => ({ name: indices.get(label)!, score })),
+      tags: [decideTags(own, decision).map(({ label, score }) => ({ name: indices.get(label)!, score }))],
     };
   });
 }

@@ -48,7 +48,7 @@ export async function imageBytes({ uri, etag }: SnapshotRow): Promise<Uint8Array
 
 /** Scores images again; those that cannot be read are left out. */
 export async function scoreImages(
-  { folder, vocabulary }: ExplainedModel,
+  { folder, vocabularies: [{ vocabulary }] }: ExplainedModel,
   { rows, of }: { rows: SnapshotRow[]; of: number },
   device: DeviceOptions,
   report: (images: number) => void,
@@ -59,7 +59,7 @@ export async function scoreImages(
     ...{ processes: Math.min(4, availableParallelism()), preprocess },
     ...DEFAULT_IMAGE_LIMITS,
   });
-  const tagger = await createTagger(folder, vocabulary, device, { batchSize: BATCH, embedding: false });
+  const tagger = await createTagger(folder, [vocabulary], device, { batchSize: BATCH, embedding: false });
   const kept: SnapshotRow[] = [];
   const scores = new Float32Array(rows.length * vocabulary.asked);
   try {

@@ -1,8 +1,15 @@
 import type { TagRow } from '../../../data/parquet/tagRows.ts';
+import { compareLabels, labelKey, type Label } from '../labels.ts';
 import { orderOf } from './runFigures.ts';
 
 /** Images of each label among which the shown ones are chosen. */
 const KEPT_PER_LABEL = 8;
+
+/** An image of a label, with its score. */
+interface Best {
+  row: TagRow;
+  score: number;
+}
 
 /** Of so many images that are chosen, so many are any of the run's rather than a label's best. */
 const TURNS = 10;
@@ -14,8 +21,7 @@ const DRAWN_TURNS = 3;
  */
 export class ImageChoice {
   private readonly limit: number;
-  private readonly best = new Map<string, { row: TagRow; score: number }[]>();
-  private readonly counts = new Map<string, number>();
+  private readonly labels = new Map<string, { label: Label; images: number; best: Best[] }>();
   private drawn: { row: TagRow; order: string }[] = [];
 
   /** @param limit the most images that are chosen */
@@ -24,14 +30,17 @@ export class ImageChoice {
   }
 
   add(row: TagRow): void {
-    for (const { label, score } of row.tags) {
-      this.counts.set(label, (this.counts.get(label) ?? 0) + 1);
-      const kept = this.best.get(label) ?? [];
+    for (const tag of row.tags) {
+      const { score } = tag;
+      const key = labelKey(tag);
+      let known = this.labels.get(key);
+      if (!known) this.labels.set(key, (known = { label: tag, images: 0, best: [] }));
+      known.images++;
+      const kept = known.best;
       if (kept.length === KEPT_PER_LABEL && !(score > kept.at(-1)!.score)) continue;
       kept.push({ row, score });
       kept.sort((a, b) => b.score - a.score || nameOf(a.row).localeCompare(nameOf(b.row)));
       kept.length = Math.min(kept.length, KEPT_PER_LABEL);
-      this.best.set(label, kept);
     }
     this.drawn.push({ row, order: orderOf(nameOf(row)) });
     if (this.drawn.length > 4 * this.limit) this.cutDrawn();
@@ -41,9 +50,11 @@ export class ImageChoice {
   chosen(): TagRow[] {
     this.cutDrawn();
     const rows = new Map<string, TagRow>();
-    const labels = [...this.counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+    const labels = [...this.labels.values()].sort(
+      (a, b) => b.images - a.images || compareLabels(a.label, b.label),
+    );
     const best = Array.from({ length: KEPT_PER_LABEL }, (_, rank) =>
-      labels.flatMap(([label]) => this.best.get(label)![rank] ?? []),
+      labels.flatMap((label) => label.best[rank] ?? []),
     ).flat();
     const drawn = [...this.drawn];
     for (let turn = 0; rows.size < this.limit; turn++) {

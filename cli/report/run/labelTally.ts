@@ -1,10 +1,13 @@
 import type { TagRow } from '../../../data/parquet/tagRows.ts';
+import { compareLabels, labelKey } from '../labels.ts';
 import { SCORE_BINS, type LabelFigures } from './runFigures.ts';
 
 /** Bins while the range of scores is not known: of [-1, 1], where all scores lie. */
 const FINE_BINS = 1000;
 
 interface Tally {
+  vocabulary: string | null;
+  label: string;
   tags: number;
   lowest: number;
   highest: number;
@@ -20,11 +23,13 @@ export class LabelTally {
   add({ tags }: TagRow): void {
     this.rows++;
     this.tags += tags.length;
-    for (const { label, score } of tags) {
-      let tally = this.labels.get(label);
+    for (const tag of tags) {
+      const { vocabulary, label, score } = tag;
+      const key = labelKey(tag);
+      let tally = this.labels.get(key);
       if (!tally) {
-        tally = { tags: 0, lowest: Infinity, highest: -Infinity, fine: new Uint32Array(FINE_BINS) };
-        this.labels.set(label, tally);
+        const none = { tags: 0, lowest: Infinity, highest: -Infinity, fine: new Uint32Array(FINE_BINS) };
+        this.labels.set(key, (tally = { vocabulary, label, ...none }));
       }
       tally.tags++;
       tally.lowest = Math.min(tally.lowest, score);
@@ -39,16 +44,16 @@ export class LabelTally {
     const lowest = Math.floor(20 * tallies.reduce((low, tally) => Math.min(low, tally.lowest), 1)) / 20;
     const highest = Math.ceil(20 * tallies.reduce((high, tally) => Math.max(high, tally.highest), -1)) / 20;
     const width = Math.max(highest - lowest, 0.05) / SCORE_BINS;
-    const labels = [...this.labels].map(([label, { fine, ...figures }]) => {
+    const labels = tallies.map(({ fine, ...figures }) => {
       const bins = new Array<number>(SCORE_BINS).fill(0);
       fine.forEach((count, i) => {
         const score = ((i + 0.5) * 2) / FINE_BINS - 1;
         const bin = Math.floor((score - lowest) / width);
         if (count > 0) bins[Math.max(0, Math.min(SCORE_BINS - 1, bin))]! += count;
       });
-      return { label, ...figures, bins };
+      return { ...figures, bins };
     });
-    labels.sort((a, b) => b.tags - a.tags || a.label.localeCompare(b.label));
+    labels.sort((a, b) => b.tags - a.tags || compareLabels(a, b));
     return { range: [lowest, lowest + SCORE_BINS * width], labels };
   }
 }

@@ -6,6 +6,7 @@ import { RECEIPTS, shardOfKey } from '../../../data/run/layout.ts';
 import type { TagRecord } from '../../../data/run/record.ts';
 import type { RunManifest } from '../../../data/run/runManifest.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
+import type { Label } from '../labels.ts';
 
 /** Failed images that are listed for each code. */
 const LISTED_FAILURES = 50;
@@ -27,8 +28,7 @@ export interface FailuresOfCode {
 }
 
 /** How scores of a label's tags are spread. */
-export interface LabelFigures {
-  label: string;
+export interface LabelFigures extends Label {
   tags: number;
   /** Written scores. */
   lowest: number;

@@ -2,7 +2,7 @@ import { parseCategories } from '../../../data/categories.ts';
 import { RELATIONS } from '../../../data/graphFile.ts';
 import type { ImageLimits } from '../../../data/images/limits.ts';
 import type { TagRow } from '../../../data/parquet/tagRows.ts';
-import { CATEGORIES } from '../../../data/run/layout.ts';
+import { vocabularyInputs } from '../../../data/run/layout.ts';
 import { sourceAccess, type TagRecord } from '../../../data/run/record.ts';
 import { requireFinishedTagRun } from '../../../data/run/requireRun.ts';
 import { readRunManifest } from '../../../data/run/runManifest.ts';
@@ -12,6 +12,7 @@ import { modelOfTagRun } from '../../../workers/explainedModel.ts';
 import { taggedBytes } from '../../query/taggedBytes.ts';
 import { explainedModel } from '../images/explainedModel.ts';
 import { showImages, type ChosenImage } from '../images/showImages.ts';
+import { PageNames } from '../labels.ts';
 import type { Report, ReportOptions } from '../report.ts';
 import { ImageChoice } from './chooseImages.ts';
 import { LabelTally } from './labelTally.ts';
@@ -32,9 +33,9 @@ export async function runReport(output: ObjectStore, options: ReportOptions): Pr
       choice.add(row);
     }
   options.notify(`read ${sampled.rows} of ${sampled.tagged} rows`);
-  const categories = parseCategories((await output.get(CATEGORIES)).body, CATEGORIES);
   const explained = await explainedModel(() => modelOfTagRun(output), options);
-  const names = explained.model?.names ?? categories.map(({ name }) => name);
+  const asked = await askedVocabularies(output, record);
+  const names = new PageNames(explained.model?.vocabularies ?? asked);
   const chosen = chosenImages(choice.chosen(), record, names);
   const images = await showImages(chosen, explained.model, limitsOf(spec), options);
   return {
@@ -52,24 +53,32 @@ export async function runReport(output: ObjectStore, options: ReportOptions): Pr
       rate: await readRate(output, record, manifest),
       failures: await readFailures(output, manifest, source),
       labels: tally.figures(),
-      categories: categories.length,
+      categories: asked.reduce((sum, { nodes }) => sum + nodes.length, 0),
       // Without the model it is not known.
       isCalibrated: explained.model ? explained.model.calibration !== undefined : null,
       withoutEvidence: explained.why,
     },
-    names,
+    ...names.forReport(),
     relations: RELATIONS,
     images,
   };
 }
 
-/** Rows as images to be shown. */
-export function chosenImages(
-  rows: readonly TagRow[],
+/** The vocabularies of a run, of each the asked categories alone. */
+export const askedVocabularies = (
+  output: ObjectStore,
   { spec }: TagRecord,
-  names: readonly string[],
-): ChosenImage[] {
-  const indices = new Map(names.map((name, i) => [name, i]));
+): Promise<{ name: string | null; nodes: string[] }[]> =>
+  Promise.all(
+    spec.vocabularies.map(async ({ name }) => {
+      const key = vocabularyInputs(name).categories;
+      const categories = parseCategories((await output.get(key)).body, key);
+      return { name, nodes: categories.map((category) => category.name) };
+    }),
+  );
+
+/** Rows as images to be shown. */
+export function chosenImages(rows: readonly TagRow[], { spec }: TagRecord, names: PageNames): ChosenImage[] {
   const access = sourceAccess(spec);
   const stores = new Map(spec.sources.map(({ uri }) => [uri, openStore(uri, access)]));
   return rows.map((row) => ({
@@ -77,7 +86,9 @@ export function chosenImages(
     source: row.source,
     present: null,
     read: () => taggedBytes(stores.get(row.source)!, row),
-    tags: row.tags.map(({ label, score }) => ({ name: indices.get(label)!, score })),
+    tags: [...Map.groupBy(row.tags, ({ vocabulary }) => vocabulary).values()].map((own) =>
+      own.map((tag) => ({ name: names.indexOf(tag), score: tag.score })),
+    ),
   }));
 }
 

@@ -58,7 +58,7 @@ describe.each(['anchored', 'residual', 'plain'] as const)('of the %s form', (for
     const dir = join(folder, form);
     writeTrainedModel(dir, { categories: [], edges: [], head: true, form });
     model = openModelFolder(dir);
-    explainer = await createExplainer(model, vocabulary, DEVICE);
+    explainer = await createExplainer(model, DEVICE);
   });
   afterAll(() => explainer.release());
 
@@ -70,7 +70,7 @@ describe.each(['anchored', 'residual', 'plain'] as const)('of the %s form', (for
     const score = golden('score');
     const patchCount = keep.length / images.length / count;
     for (let category = 0; category < count; category++) {
-      const evidence = await explainer.explain(category, images);
+      const evidence = await explainer.explain(vocabulary, category, images);
       const own = text.subarray(category * d, (category + 1) * d);
       for (const [i, found] of evidence.entries()) {
         const at = i * count + category;
@@ -100,7 +100,7 @@ describe.each(['anchored', 'residual', 'plain'] as const)('of the %s form', (for
     const pixels = new Uint8Array(Buffer.concat(decoded.map((image) => image.pixels)));
     const scoresOf = async (edges: Vocabulary['edges']): Promise<Float32Array> => {
       const options = { batchSize: 2, embedding: false };
-      const tagger = await createTagger(model, { ...vocabulary, edges }, DEVICE, options);
+      const tagger = await createTagger(model, [{ ...vocabulary, edges }], DEVICE, options);
       const { scores } = await tagger.run(pixels.slice());
       await tagger.release();
       return scores;
@@ -109,7 +109,7 @@ describe.each(['anchored', 'residual', 'plain'] as const)('of the %s form', (for
     const whole = await scoresOf(vocabulary.edges);
     const degree = (category: number) => vocabulary.edges.filter(({ target }) => target === category).length;
     const category = [...Array(count).keys()].sort((a, b) => degree(b) - degree(a))[0]!;
-    const evidence = await explainer.explain(category, images);
+    const evidence = await explainer.explain(vocabulary, category, images);
     const sources = new Set(
       vocabulary.edges.filter(({ target }) => target === category).map(({ source }) => source),
     );
@@ -141,8 +141,8 @@ it('an untrained head has no neighbours: its score is that of CLIP + ISR', async
   writeTrainedModel(dir, { categories: [], edges: [], head: false });
   const model = openModelFolder(dir);
   const vocabulary = { text, asked: count, edges: [], hopOffsets: [count] };
-  const explainer = await createExplainer(model, vocabulary, DEVICE);
-  const [found] = await explainer.explain(0, goldenImages().slice(0, 1));
+  const explainer = await createExplainer(model, DEVICE);
+  const [found] = await explainer.explain(vocabulary, 0, goldenImages().slice(0, 1));
   await explainer.release();
   expect(found).toMatchObject({ neighbours: [], score: found!.scoreBeforeTransfer });
   expect(found!.patches.length).toBeGreaterThan(0);
