@@ -6,6 +6,7 @@ import { readPlanIndex } from '../data/run/plan.ts';
 import { addCounts, noCounts } from '../data/run/counts.ts';
 import { countsOf, readReceipt, type Receipt } from '../data/run/receipt.ts';
 import type { TagRecord } from '../data/run/record.ts';
+import { modelOfArtifacts } from '../data/run/runModel.ts';
 import { deletePrefix } from '../data/store/deletePrefix.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import type { TagCorpusResult } from '../workflows/tag/tagTypes.ts';
@@ -102,11 +103,13 @@ export async function finishRun(
   const fingerprints = [
     ...new Map(receipts.map(({ fingerprint }) => [JSON.stringify(fingerprint), fingerprint])).values(),
   ];
+  const { scores } = await modelOfArtifacts(output, artifact);
   const manifest = {
     version: 1,
     run: record.id,
     spec: record.spec,
     artifact,
+    scores,
     counts,
     plan: {
       keys: plan.keys,
@@ -125,5 +128,5 @@ export async function finishRun(
   await output.put(MANIFEST, JSON.stringify(manifest, null, 1), { contentType: 'application/json' });
   await deletePrefix(output, SPOOL, report);
   await output.put(SUCCESS, '');
-  return { ...counts, parts: receipts.length };
+  return { ...counts, parts: receipts.length, ...(scores && { scores }) };
 }

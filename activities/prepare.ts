@@ -5,9 +5,17 @@ import { z } from 'zod';
 import { parseCategories, type Category } from '../data/categories.ts';
 
 import { graphHash, parseGraph, type CategoryGraph } from '../data/graphFile.ts';
-import { CATEGORIES, GRAPH, LINKED_GRAPH, vocabularyKeys } from '../data/run/layout.ts';
+import { CALIBRATION } from '../data/models/modelFiles.ts';
+import {
+  CATEGORIES,
+  joinArtifacts,
+  splitArtifacts,
+  vocabularyInputs,
+  vocabularyKeys,
+} from '../data/run/layout.ts';
 import { readJson } from '../data/store/json.ts';
 import type { TagSpec } from '../data/run/record.ts';
+import type { RunVocabulary } from '../data/run/vocabularies.ts';
 import { decodeSafetensors, encodeSafetensors, readFloats } from '../data/safetensors.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { subgraph } from '../data/subgraph.ts';
@@ -18,11 +26,13 @@ import type { Vocabulary } from '../model/tagger.ts';
 import type { Inference } from './tag/dependencies.ts';
 
 /** Changes whenever the meaning of the artifact does. */
-const STAGE_VERSION = 3;
+const STAGE_VERSION = 4;
 
 const artifactSchema = z.object({
   /** Hash of the model folder that the features are of. */
   model: z.string(),
+  /** Whether the model's scores are written calibrated; artifacts of earlier releases lack it. */
+  calibrated: z.boolean().optional(),
   /** Asked categories, then the seen ones that inform them. */
   nodes: z.array(z.string()),
   asked: z.int(),
@@ -32,45 +42,60 @@ const artifactSchema = z.object({
 });
 
 /** A run's categories, as its command read them from the user's file. */
-export async function readCategories(output: ObjectStore): Promise<Category[]> {
-  return parseCategories((await output.get(CATEGORIES)).body, CATEGORIES);
+export async function readCategories(output: ObjectStore, key = CATEGORIES): Promise<Category[]> {
+  return parseCategories((await output.get(key)).body, key);
 }
 
-/** What a vocabulary artifact is made of. */
-export interface VocabularyInput {
-  /** Of a run with these inputs in its folder. */
-  record: { spec: Pick<TagSpec, 'vocabulary' | 'graph' | 'link'> };
+/** What vocabularies are made with. */
+export interface PrepareInput {
   model: ModelFolder;
   /** The model folder's hash. */
   hash: string;
   inference: Inference;
 }
 
+/** A vocabulary of a run with these inputs in its folder. */
+export type PreparedInputs = Pick<RunVocabulary, 'name' | 'categories' | 'graph'> & Pick<TagSpec, 'link'>;
+
+/** {@link prepareVocabulary} for all vocabularies of a tag run; their artifacts as {@link joinArtifacts} has them. */
+export async function prepareVocabularies(
+  output: ObjectStore,
+  cache: ObjectStore,
+  { vocabularies, link }: Pick<TagSpec, 'vocabularies' | 'link'>,
+  input: PrepareInput,
+): Promise<string> {
+  const artifacts: string[] = [];
+  for (const vocabulary of vocabularies)
+    artifacts.push(await prepareVocabulary(output, cache, { ...vocabulary, link }, input));
+  return joinArtifacts(artifacts);
+}
+
 /**
- * Makes the vocabulary artifact of a run: text features of the asked categories and of the seen ones within as many
+ * Makes the artifact of a run's vocabulary: text features of the asked categories and of the seen ones within as many
  * hops as the head has layers, and the edges among them. Its name is the hash of all that determines it; one that
  * exists in the run's folder, or in this machine's `cache` from another run, is not made again. Returns that hash.
  */
 export async function prepareVocabulary(
   output: ObjectStore,
   cache: ObjectStore,
-  input: VocabularyInput,
+  vocabulary: PreparedInputs,
+  input: PrepareInput,
 ): Promise<string> {
-  const { record, model, hash, inference } = input;
-  const { spec } = record;
+  const { model, hash, inference } = input;
   // An untrained head passes no messages: whatever a graph says, its scores are those of CLIP + ISR.
-  const given = model.head === undefined ? undefined : await givenGraph(output, spec);
+  const given = model.head === undefined ? undefined : await givenGraph(output, vocabulary);
   const provider =
     model.head === undefined ? 'none' : given === undefined ? WORDNET_VERSION : graphHash(given);
   const name = createHash('sha256')
-    .update(JSON.stringify([STAGE_VERSION, hash, spec.vocabulary, provider, inference.fingerprint]))
+    .update(JSON.stringify([STAGE_VERSION, hash, vocabulary.categories, provider, inference.fingerprint]))
     .digest('hex')
     .slice(0, 32);
   const keys = vocabularyKeys(name);
   if (await output.head(keys.json)) return name;
 
   if (await copyArtifact(cache, output, name)) return name;
-  await makeArtifact(output, name, input, given);
+  const asked = await readCategories(output, vocabularyInputs(vocabulary.name).categories);
+  await makeArtifact(output, name, asked, given, input);
   await copyArtifact(output, cache, name);
   return name;
 }
@@ -79,11 +104,11 @@ export async function prepareVocabulary(
 async function makeArtifact(
   output: ObjectStore,
   name: string,
-  { model, hash, inference }: VocabularyInput,
+  asked: readonly Category[],
   given: CategoryGraph | undefined,
+  { model, hash, inference }: PrepareInput,
 ): Promise<void> {
   const keys = vocabularyKeys(name);
-  const asked = await readCategories(output);
   const seen = seenCategories(model);
   const trained = new Set(seen.map(({ name }) => name));
   // What the model was trained on it was trained on with the links that its graph has.
@@ -104,6 +129,7 @@ async function makeArtifact(
   await output.put(keys.text, encodeSafetensors({ text: { shape: [nodes.length, d], values: text } }));
   const artifact: z.infer<typeof artifactSchema> = {
     model: hash,
+    calibrated: existsSync(join(model.dir, CALIBRATION)),
     nodes,
     asked: asked.length,
     hopOffsets,
@@ -141,6 +167,15 @@ export async function readVocabulary(
   };
 }
 
+/** The artifacts of a run's vocabularies, in the order of its record, and the hash of the model that they are for. */
+export async function readVocabularies(
+  output: ObjectStore,
+  artifacts: string,
+): Promise<{ model: string; vocabularies: Vocabulary[] }> {
+  const read = await Promise.all(splitArtifacts(artifacts).map((name) => readVocabulary(output, name)));
+  return { model: read[0]!.model, vocabularies: read.map(({ vocabulary }) => vocabulary) };
+}
+
 /** What the model was trained on; none for a plain CLIP checkpoint. */
 export function seenCategories(model: ModelFolder): Category[] {
   const file = join(model.dir, 'categories.json');
@@ -156,9 +191,10 @@ export function modelGraph(model: ModelFolder): CategoryGraph {
 /** The graph that a run names, or that was built for it; undefined where WordNet is to link what the model's own lacks. */
 export async function givenGraph(
   output: ObjectStore,
-  { graph, link }: Pick<TagSpec, 'graph' | 'link'>,
+  { name = null, graph, link }: { name?: string | null } & Pick<PreparedInputs, 'graph' | 'link'>,
 ): Promise<CategoryGraph | undefined> {
-  const key = graph !== null ? GRAPH : link === undefined ? undefined : LINKED_GRAPH;
+  const keys = vocabularyInputs(name);
+  const key = graph !== null ? keys.graph : link === undefined ? undefined : keys.linkedGraph;
   return key === undefined ? undefined : parseGraph((await output.get(key)).body, key);
 }
 

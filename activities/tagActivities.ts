@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Counts } from '../data/run/counts.ts';
-import { modelHashOf } from '../data/run/modelHash.ts';
+import { modelOfRun } from '../data/run/runModel.ts';
 import { countsOf } from '../data/run/receipt.ts';
 import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
@@ -8,7 +8,7 @@ import type { ObjectStore } from '../data/store/store.ts';
 import { openModelFolder } from '../model/modelFolder.ts';
 import type { TagActivities } from '../workflows/tag/tagTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
-import { prepareVocabulary } from './prepare.ts';
+import { prepareVocabularies } from './prepare.ts';
 import { modelChanged, openRun, type OpenRun, type TagDependencies } from './tag/openRun.ts';
 import { tagShard, type ShardProgress } from './tag/tagShard.ts';
 
@@ -37,13 +37,19 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
         const record = await requireTagRun(folder);
         const { dir, hash } = await resolveModel(record.spec.model);
         if (record.spec.retry) await requireModelOf(openStore(record.spec.retry.parent), record.spec, hash);
-        return prepareVocabulary(folder, cache, { record, model: openModelFolder(dir), hash, inference });
+        return prepareVocabularies(folder, cache, record.spec, {
+          model: openModelFolder(dir),
+          hash,
+          inference,
+        });
       }),
 
     tagShard: ({ output, shard, artifact }) =>
       withHeartbeat<ShardProgress, Counts>(async ({ signal, attempt, previous, report }) => {
-        const { context, model, vocabulary } = await openedRun(output, artifact);
-        const tagger = await inference.tagger(artifact, model, vocabulary, { embedding: context.embedding });
+        const { context, model, vocabularies } = await openedRun(output, artifact);
+        const tagger = await inference.tagger(artifact, model, vocabularies, {
+          embedding: context.embedding,
+        });
         try {
           const options = {
             attempt: randomUUID(),
@@ -63,5 +69,5 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
 
 /** A retry's rows go with its parent's, so they must be of the same model. Throws `Model.Changed`. */
 async function requireModelOf(parent: ObjectStore, { model }: TagSpec, hash: string): Promise<void> {
-  if ((await modelHashOf(parent)) !== hash) throw modelChanged(model, parent);
+  if ((await modelOfRun(parent)).hash !== hash) throw modelChanged(model, parent);
 }

@@ -1,8 +1,10 @@
 /** `npm run bench -- NAME [options]`. */
 const BENCHES = {
   tag: 'throughput of `c2srt tag` beside a bare loop [--quick] [--only demo|vit] [--rounds N]',
+  vocabularies:
+    'time of `c2srt tag` with two vocabularies beside two runs with one each [--only demo|vit] [--rounds N] [--images N]',
   memory:
-    'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM]; --train: of a training step; --evaluate: of the figures of 7,586 categories [--images N,N]',
+    'process memory of a vocabulary of 7,186 categories on a ViT-B/16-sized model [--form FORM] [--vocabularies N]; --train: of a training step; --evaluate: of the figures of 7,586 categories [--images N,N]',
   train:
     'time of a training step beside PyTorch [--only TEXT] [--rounds N] [--threads N] [--python PATH] [--no-torch]',
   world:
@@ -16,7 +18,10 @@ const BENCHES = {
 const [name] = process.argv.splice(2, 1);
 switch (name) {
   case 'tag':
-    await import('./tag.ts');
+    await import('./tag/main.ts');
+    break;
+  case 'vocabularies':
+    await import('./tag/vocabularies.ts');
     break;
   case 'memory':
     if (process.argv.includes('--train')) await import('./train/memory.ts');

@@ -2,7 +2,7 @@
  * Process memory of tagging with a large vocabulary: 7,186 categories with 17 edges each on a ViT-B/16-sized model with
  * a trained head, one image at a time. Each form of the head runs in a process of its own, whose peak counts.
  *
- *     npm run bench -- memory [--form anchored|residual|plain] [--categories N]
+ *     npm run bench -- memory [--form anchored|residual|plain] [--categories N] [--vocabularies N]
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import type { IndexedEdge } from '../data/subgraph.ts';
 import { openModelFolder } from '../model/modelFolder.ts';
-import { createTagger } from '../model/tagger.ts';
+import { createTagger, type Vocabulary } from '../model/tagger.ts';
 import { randomNumbers, VIT_B16, writeCheckpoint } from './checkpoint.ts';
 
 /** What a process of this may use at its peak. */
@@ -37,15 +37,15 @@ const { values: flags } = parseArgs({
   options: {
     form: { type: 'string' },
     categories: { type: 'string', default: '7186' },
+    /** The categories are split into this many vocabularies. */
+    vocabularies: { type: 'string', default: '1' },
     /** Set in the processes that this starts. */
     model: { type: 'string' },
   },
 });
 
-async function measure(dir: string, form: string, categories: number): Promise<MemoryReport> {
-  const model = openModelFolder(dir);
-  const d = model.config.projection_dim;
-  const random = randomNumbers(2);
+/** Categories with random features and edges among them. */
+function vocabularyOf(categories: number, d: number, random: () => number): Vocabulary {
   const text = new Float32Array(categories * d);
   for (let row = 0; row < text.length; row += d) {
     const vector = Float32Array.from({ length: d }, random);
@@ -62,12 +62,21 @@ async function measure(dir: string, form: string, categories: number): Promise<M
       const source = (target + i * 37) % categories;
       edges.push({ source, target, relation: 1 + (i % 5), strength: 0.5 });
     }
-  const hopOffsets = Array<number>(LAYERS + 1).fill(categories);
+  return { text, asked: categories, edges, hopOffsets: Array<number>(LAYERS + 1).fill(categories) };
+}
+
+/** @param parts vocabularies that the categories are split into */
+async function measure(dir: string, form: string, categories: number, parts: number): Promise<MemoryReport> {
+  const model = openModelFolder(dir);
+  const d = model.config.projection_dim;
+  const random = randomNumbers(2);
+  const vocabularies = Array.from({ length: parts }, (_, i) =>
+    vocabularyOf(Math.floor((categories + i) / parts), d, random),
+  );
   const startedMs = performance.now();
-  const vocabulary = { text, asked: categories, edges, hopOffsets };
   const tagger = await createTagger(
     model,
-    vocabulary,
+    vocabularies,
     { provider: 'cpu' },
     { batchSize: 1, embedding: false },
   );
@@ -92,12 +101,13 @@ async function measureAll(forms: readonly (typeof FORMS)[number][], categories: 
       const dir = join(folder, form);
       writeCheckpoint(dir, { ...VIT_B16, head: { form, layers: LAYERS, heads: 4 } }, tokenizer);
       const own = [import.meta.filename, '--model', dir, '--form', form, '--categories', String(categories)];
+      own.push('--vocabularies', flags.vocabularies);
       const { stdout } = await promisify(execFile)(process.execPath, own);
       const report = JSON.parse(stdout) as MemoryReport;
       const { peakBytes, createMs, imageMs } = report;
       const within = peakBytes < LIMIT_BYTES;
       console.log(
-        `${form.padEnd(9)} ${categories} categories: peak ${(peakBytes / 2 ** 30).toFixed(2)} GiB (limit 3: ${within ? 'met' : 'NOT met'}), session ${(createMs / 1000).toFixed(1)} s, ${(imageMs / 1000).toFixed(1)} s per image`,
+        `${form.padEnd(9)} ${categories} categories in ${flags.vocabularies}: peak ${(peakBytes / 2 ** 30).toFixed(2)} GiB (limit 3: ${within ? 'met' : 'NOT met'}), session ${(createMs / 1000).toFixed(1)} s, ${(imageMs / 1000).toFixed(1)} s per image`,
       );
       if (!within) process.exitCode = 1;
       await rm(dir, { recursive: true });
@@ -109,5 +119,9 @@ async function measureAll(forms: readonly (typeof FORMS)[number][], categories: 
 
 const forms = FORMS.filter((form) => flags.form === undefined || form === flags.form);
 if (flags.model !== undefined)
-  console.log(JSON.stringify(await measure(flags.model, flags.form ?? '', Number(flags.categories))));
+  console.log(
+    JSON.stringify(
+      await measure(flags.model, flags.form ?? '', Number(flags.categories), Number(flags.vocabularies)),
+    ),
+  );
 else await measureAll(forms, Number(flags.categories));

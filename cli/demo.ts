@@ -62,10 +62,10 @@ async function tagScenes({
     `c2srt tag ${source} --categories ${categories} --out ${out} --model assets/demo/model --top-k ${names.length}`,
   );
   const flags = {
-    categories,
+    categories: [categories],
     out,
     model: DEMO.model,
-    topK: String(names.length),
+    topK: [String(names.length)],
     shardSize: '200',
     stateDir: join(ROOT, 'temporal'),
   };

@@ -1,5 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { Failure, messageOf } from '../data/failure.ts';
+import { CALIBRATION } from '../data/models/modelFiles.ts';
 
 /** In [0, 1]: a threshold or a calibrated score. */
 const Probability = z.number().min(0).max(1);
@@ -57,6 +60,12 @@ export function parseCalibration(text: string, fileName: string): Calibration {
   if (!success)
     throw fail(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
   return data;
+}
+
+/** The calibration of the model in a folder; undefined where it has none. Throws as {@link parseCalibration}. */
+export function readCalibration(dir: string): Calibration | undefined {
+  const file = join(dir, CALIBRATION);
+  return existsSync(file) ? parseCalibration(readFileSync(file, 'utf8'), file) : undefined;
 }
 
 /**

@@ -9,6 +9,8 @@ export const DEFAULT_TOP_K = 10;
 
 /** What decides which scores are tags. */
 export interface TagDecisionOptions {
+  /** What tags call the vocabulary. */
+  vocabulary?: string | undefined;
   /** [C] in the order of the scores. */
   categories: readonly Pick<Category, 'name' | 'threshold'>[];
   /** The model's; scores are then written calibrated. */
@@ -21,6 +23,7 @@ export interface TagDecisionOptions {
 
 /** {@link TagDecisionOptions} made ready, once per vocabulary. */
 export interface TagDecision {
+  vocabulary: string | null;
   labels: readonly string[];
   /** [C] The lowest raw score, as a float32, that makes a tag. */
   minimums: Float32Array;
@@ -36,7 +39,8 @@ export interface TagDecision {
  * - of those, the `topK` highest; without `topK`, all, but {@link DEFAULT_TOP_K} where neither `threshold`, nor a
  *   calibration, nor the categories' own thresholds (all of them) decide.
  *
- * Thresholds apply to the score that is written, compared as the number that the row holds.
+ * Thresholds apply to the score that is written (calibrated with a calibration, else raw), compared as the number that
+ * the row holds.
  */
 export function tagDecision(options: TagDecisionOptions): TagDecision {
   const { categories, calibration, topK, threshold } = options;
@@ -56,6 +60,7 @@ export function tagDecision(options: TagDecisionOptions): TagDecision {
   });
   const undecided = thresholds.includes(undefined) && threshold === undefined && calibration === undefined;
   return {
+    vocabulary: options.vocabulary ?? null,
     labels: categories.map(({ name }) => name),
     minimums,
     limit: Math.min(topK ?? (undecided ? DEFAULT_TOP_K : categories.length), categories.length),
@@ -65,22 +70,40 @@ export function tagDecision(options: TagDecisionOptions): TagDecision {
 
 /**
  * The tags of one image: by descending raw score, and so by descending written score; equal raw scores in the order of
- * the categories. Written scores are float32: the raw score itself, or the calibrated one.
+ * the categories. Written scores are float32: the raw score itself, or the calibrated one, which has the raw one beside it.
  *
  * @param scores [C] raw.
  * @throws Failure `Model.NotFinite` where a score is NaN or infinite.
  */
 export function decideTags(scores: Float32Array, decision: TagDecision): Tag[] {
-  const { labels, minimums, limit, calibration } = decision;
+  const { vocabulary, labels, minimums, limit, calibration } = decision;
   for (let c = 0; c < scores.length; c++)
     if (!Number.isFinite(scores[c]))
       throw new Failure('Model.NotFinite', `The score of "${labels[c] ?? c}" is ${String(scores[c])}.`, {
         hint: 'The model gave it: look for weights that are not finite, or try another provider.',
       });
-  return Array.from(topScores(scores, limit, minimums), (c) => ({
-    label: labels[c]!,
-    score: calibration === undefined ? scores[c]! : applyCalibration(scores[c]!, calibration),
-  }));
+  return Array.from(topScores(scores, limit, minimums), (c) => {
+    const raw = scores[c]!;
+    const written =
+      calibration === undefined
+        ? { score: raw, rawScore: null }
+        : { score: applyCalibration(raw, calibration), rawScore: raw };
+    return { vocabulary, label: labels[c]!, ...written };
+  });
+}
+
+/**
+ * The tags of one image with several vocabularies: one vocabulary's after another's.
+ *
+ * @param scores raw, in the order of the vocabularies: [sum of C].
+ * @throws Failure as {@link decideTags}
+ */
+export function decideAllTags(scores: Float32Array, decisions: readonly TagDecision[]): Tag[] {
+  let from = 0;
+  return decisions.flatMap((decision) => {
+    const own = scores.subarray(from, (from += decision.labels.length));
+    return decideTags(own, decision);
+  });
 }
 
 /** The calibration's threshold of a category: its own, else the one that those without have. */

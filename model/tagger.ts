@@ -2,20 +2,20 @@
 import * as ort from 'onnxruntime-node';
 import type { IndexedEdge } from '../data/subgraph.ts';
 import type { HeadSettings } from './clip/config.ts';
-import { encodeImages, normalise } from './clip/vision.ts';
+import { encodeImages, normalise, type ImageTokens } from './clip/vision.ts';
 import { checkpointWeights, type Weights } from './clip/weights.ts';
 import { scoreCategories } from './head/head.ts';
-import { neighbourFeeds, neighbourInputs, neighbourTables, type NeighbourTables } from './head/neighbours.ts';
+import { neighbourFeeds, neighbourInputs, neighbourTables } from './head/neighbours.ts';
 import { HEAD_PREFIX } from './head/shape.ts';
 import type { ModelFolder } from './modelFolder.ts';
-import { Graph } from './onnx/graph.ts';
+import { Graph, type Tensor } from './onnx/graph.ts';
 import * as op from './onnx/ops.ts';
-import { classifyRuntimeError, createSession, type DeviceOptions } from './onnx/session.ts';
+import { classifyRuntimeError, createSession, type DeviceOptions, type Feeds } from './onnx/session.ts';
 
 /** The widest tensor that the head may make, [B, categories, in-degree or patches, ...]: bounds its memory. */
 const CHUNK_BYTES = 32 * 2 ** 20;
 
-/** Features of all categories, [B, N, d], at most this: bounds the batch for vocabularies of thousands. */
+/** Features of all categories of all vocabularies, [B, N, d], at most this: bounds the batch where they are thousands. */
 const STATE_BYTES = 256 * 2 ** 20;
 
 /** Sizes that decide how much of the head is worked on at a time. */
@@ -66,14 +66,17 @@ export interface TaggerOptions {
 
 /** Scores of a batch. */
 export interface BatchScores {
-  /** [B, asked] (or [B, V, asked], {@link TaggerOptions.trainingFree}), in [-1, 1]. */
+  /**
+   * [B, asked], in [-1, 1]: of several vocabularies those of the first, then of the second, and so on, for each image.
+   * With {@link TaggerOptions.trainingFree} each vocabulary's are [V, asked].
+   */
   scores: Float32Array;
   /** f_G, unit length [B, d], where asked for. */
   embeddings?: Float32Array;
 }
 
 export interface Tagger {
-  /** Most images in a run; lower than asked for where the vocabulary is so large that memory bounds it. */
+  /** Most images in a run; lower than asked for where the vocabularies are so large that memory bounds it. */
   readonly batchSize: number;
   /** Bytes of one image's pixels: S * S * 3. */
   readonly imageBytes: number;
@@ -82,14 +85,16 @@ export interface Tagger {
   release(): Promise<void>;
 }
 
-/** The tagging graph as ONNX bytes, and the inputs besides the pixels that every run is fed. */
+/**
+ * The tagging graph as ONNX bytes, and the inputs besides the pixels that every run is fed. Images are encoded once,
+ * whatever the number of vocabularies: each has a head of its own on the same tokens.
+ */
 export function buildTaggingGraph(
   model: ModelFolder,
-  vocabulary: Vocabulary,
+  vocabularies: readonly Vocabulary[],
   options: TaggerOptions,
-): { bytes: Uint8Array; tables: NeighbourTables | undefined } {
+): { bytes: Uint8Array; feeds: Feeds } {
   const { config, preprocess } = model;
-  const d = config.projection_dim;
   const graph = new Graph('tagging');
   const weights = checkpointWeights(graph, model.tensors, model.dir);
   const side = preprocess.cropSize;
@@ -100,6 +105,37 @@ export function buildTaggingGraph(
     std: preprocess.std,
   });
   const tokens = encodeImages(pixels, config, weights);
+  const feeds: Feeds = {};
+  const scores = vocabularies.flatMap((vocabulary, i) => {
+    const own = scoreVocabulary({ model, vocabulary, options, tokens, weights, suffix: `_${i}` });
+    Object.assign(feeds, own.feeds);
+    return own.scores;
+  });
+  graph.output('scores', op.concat(scores, 1));
+  if (options.embedding) graph.output('embeddings', tokens.global);
+  return { bytes: graph.encode(), feeds };
+}
+
+/** A vocabulary's scores [B, asked], once for each of the settings that it is scored by. */
+function scoreVocabulary({
+  model,
+  vocabulary,
+  options,
+  tokens,
+  weights,
+  suffix,
+}: {
+  model: ModelFolder;
+  vocabulary: Vocabulary;
+  options: TaggerOptions;
+  tokens: ImageTokens;
+  weights: Weights;
+  /** Of the names of its inputs. */
+  suffix: string;
+}): { scores: Tensor[]; feeds: Feeds } {
+  const { config } = model;
+  const { graph } = tokens.global;
+  const d = config.projection_dim;
   const head = options.trainingFree ? undefined : model.head;
   const nodes = head ? vocabulary.hopOffsets.at(-1)! : vocabulary.asked;
   const text = graph.constant(vocabulary.text.subarray(0, nodes * d), [nodes, d]);
@@ -109,7 +145,7 @@ export function buildTaggingGraph(
     tables && {
       weights: headWeights,
       shape: head,
-      tables: neighbourInputs(graph, tables),
+      tables: neighbourInputs(graph, tables, suffix),
       hopOffsets: vocabulary.hopOffsets,
     };
   const sizes = { categories: nodes, patches: tokens.patches.size(1), width: tables?.width ?? 1, d };
@@ -117,24 +153,24 @@ export function buildTaggingGraph(
   const scores = (options.trainingFree ?? [config.c2srt]).map((settings) =>
     scoreCategories({ tokens, text, settings, ...(ist && { ist }), chunkSize }),
   );
-  graph.output('scores', op.concat(scores, 1));
-  if (options.embedding) graph.output('embeddings', tokens.global);
-  return { bytes: graph.encode(), tables };
+  return { scores, feeds: tables ? neighbourFeeds(tables, suffix) : {} };
 }
 
-/** A session that tags on one device. */
+/** A session that tags on one device, with one or more vocabularies. */
 export async function createTagger(
   model: ModelFolder,
-  vocabulary: Vocabulary,
+  vocabularies: readonly Vocabulary[],
   device: DeviceOptions,
   options: TaggerOptions,
 ): Promise<Tagger> {
-  const categories = vocabulary.hopOffsets.at(-1) ?? vocabulary.asked;
+  const categories = vocabularies.reduce(
+    (sum, { asked, hopOffsets }) => sum + (hopOffsets.at(-1) ?? asked),
+    0,
+  );
   const scored = categories * (options.trainingFree?.length ?? 1);
   const batchSize = stateBatch(options.batchSize, scored, model.config.projection_dim);
-  const { bytes, tables } = buildTaggingGraph(model, vocabulary, { ...options, batchSize });
+  const { bytes, feeds: constant } = buildTaggingGraph(model, vocabularies, { ...options, batchSize });
   const session = await createSession(bytes, device, model.weightsFolder);
-  const constant = tables ? neighbourFeeds(tables) : {};
   const side = model.preprocess.cropSize;
   return {
     batchSize,

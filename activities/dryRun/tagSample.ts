@@ -8,7 +8,7 @@ import { requireTagRun } from '../../data/run/requireRun.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
 import { checkShards } from '../finish.ts';
-import { prepareVocabulary } from '../prepare.ts';
+import { prepareVocabularies } from '../prepare.ts';
 import { openRun, type TagDependencies } from '../tag/openRun.ts';
 import { tagShard } from '../tag/tagShard.ts';
 import { countedStore, type RequestCounts } from './countedStore.ts';
@@ -49,12 +49,15 @@ export async function tagSample(
   await writeShards(output, shards);
   const record = await requireTagRun(output);
   const { dir, hash } = await resolveModel(record.spec.model);
-  const input = { record, model: openModelFolder(dir), hash, inference };
-  const artifact = await prepareVocabulary(output, cache, input);
+  const artifact = await prepareVocabularies(output, cache, record.spec, {
+    model: openModelFolder(dir),
+    hash,
+    inference,
+  });
 
   const counted = countedStore(output);
-  const { context, model, vocabulary } = await openRun(counted.store, artifact, dependencies);
-  const tagger = await inference.tagger(artifact, model, vocabulary, { embedding: context.embedding });
+  const { context, model, vocabularies } = await openRun(counted.store, artifact, dependencies);
+  const tagger = await inference.tagger(artifact, model, vocabularies, { embedding: context.embedding });
   let counts = noCounts();
   let startedMs = 0;
   try {

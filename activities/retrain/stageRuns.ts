@@ -7,6 +7,7 @@ import { TAG_CATEGORIES } from '../../data/retrain/retrainLayout.ts';
 import { claimRun, type RunInputs } from '../../data/run/claim.ts';
 import { GRAPH, SUCCESS } from '../../data/run/layout.ts';
 import { oneSource, readRunRecord, runIdOf, type RunRecord } from '../../data/run/record.ts';
+import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import { joinUri } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { snapshotFolder } from '../../data/training/trainLayout.ts';
@@ -111,11 +112,8 @@ export async function beginTagging(pipeline: Pipeline, model: string): Promise<S
         exclude: [],
         since: null,
         retry: null,
-        vocabulary,
-        graph: null,
+        vocabularies: [soleVocabulary(vocabulary)],
         model,
-        topK: null,
-        threshold: null,
         embedding: false,
         ...limits,
       },

@@ -3,7 +3,7 @@ import type { SharedTagger } from './dependencies.ts';
 
 /** Scores of one image. */
 export interface ImageScores {
-  /** [asked] */
+  /** [asked], of all vocabularies one after another */
   scores: Float32Array;
   /** [d] */
   embedding?: Float32Array;

@@ -13,7 +13,7 @@ export interface Inference {
   tagger(
     key: string,
     model: ModelFolder,
-    vocabulary: Vocabulary,
+    vocabularies: readonly Vocabulary[],
     options: Omit<TaggerOptions, 'batchSize'>,
   ): Promise<SharedTagger>;
 }

@@ -1,18 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Failure } from '../../data/failure.ts';
 import type { ImageLimits } from '../../data/images/limits.ts';
 import type { PreprocessConfig } from '../../data/images/preprocessConfig.ts';
+import { vocabularyInputs } from '../../data/run/layout.ts';
 import { sourceAccess } from '../../data/run/record.ts';
 import { requireTagRun } from '../../data/run/requireRun.ts';
 import { rowNames } from '../../data/run/rowNames.ts';
+import { vocabularyHashes } from '../../data/run/vocabularies.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { parseCalibration } from '../../model/calibration.ts';
+import { readCalibration } from '../../model/calibration.ts';
 import { openModelFolder, type ModelFolder } from '../../model/modelFolder.ts';
-import { decideTags, tagDecision } from '../../model/tagDecision.ts';
+import { decideAllTags, tagDecision } from '../../model/tagDecision.ts';
 import type { Vocabulary } from '../../model/tagger.ts';
 import type { OpenStore } from '../openStore.ts';
-import { readCategories, readVocabulary } from '../prepare.ts';
+import { readCategories, readVocabularies } from '../prepare.ts';
 import type { Decoder, Inference } from './dependencies.ts';
 import { planReader, type RunContext } from './runContext.ts';
 import { Turn } from './turn.ts';
@@ -34,7 +34,8 @@ export interface TagDependencies {
 export interface OpenRun {
   context: RunContext;
   model: ModelFolder;
-  vocabulary: Vocabulary;
+  /** In the order of the record. */
+  vocabularies: readonly Vocabulary[];
 }
 
 /** Reads everything of a run that its shards share. Throws `Model.Changed` where the model is not the prepared one. */
@@ -46,19 +47,21 @@ export async function openRun(
   const record = await requireTagRun(output);
   const { spec } = record;
   const { dir, hash } = await dependencies.resolveModel(spec.model);
-  const prepared = await readVocabulary(output, artifact);
+  const prepared = await readVocabularies(output, artifact);
   if (prepared.model !== hash) throw modelChanged(spec.model, output);
   const model = openModelFolder(dir);
-  const categories = await readCategories(output);
-  const calibrationFile = join(dir, 'calibration.json');
-  const decision = tagDecision({
-    categories,
-    ...(existsSync(calibrationFile) && {
-      calibration: parseCalibration(readFileSync(calibrationFile, 'utf8'), calibrationFile),
-    }),
-    ...(spec.topK !== null && { topK: spec.topK }),
-    ...(spec.threshold !== null && { threshold: spec.threshold }),
-  });
+  const calibration = readCalibration(dir);
+  const decisions = await Promise.all(
+    spec.vocabularies.map(async ({ name, topK, threshold }) =>
+      tagDecision({
+        ...(name !== null && { vocabulary: name }),
+        categories: await readCategories(output, vocabularyInputs(name).categories),
+        ...(calibration && { calibration }),
+        ...(topK !== null && { topK }),
+        ...(threshold !== null && { threshold }),
+      }),
+    ),
+  );
   const { maxBytes, maxPixels, decodeTimeoutMs: timeoutMs } = spec;
   const context: RunContext = {
     output,
@@ -66,16 +69,21 @@ export async function openRun(
     sources: spec.sources.map(({ uri }) => dependencies.openStore(uri, sourceAccess(spec))),
     decoder: dependencies.decoder(model.preprocess, { maxBytes, maxPixels, timeoutMs }),
     imageSide: model.preprocess.cropSize,
-    decide: (scores) => decideTags(scores, decision),
+    decide: (scores) => decideAllTags(scores, decisions),
     concurrency: dependencies.concurrency,
     turn: new Turn(),
     embedding: spec.embedding,
-    metadata: { run: record.id, model: hash, vocabulary: spec.vocabulary },
+    metadata: {
+      run: record.id,
+      model: hash,
+      vocabulary: vocabularyHashes(spec.vocabularies),
+      scores: calibration ? 'calibrated' : 'raw',
+    },
     fingerprint: dependencies.inference.fingerprint,
     rowName: rowNames(spec.sources),
     planShard: planReader(output),
   };
-  return { context, model, vocabulary: prepared.vocabulary };
+  return { context, model, vocabularies: prepared.vocabularies };
 }
 
 /** That a run would go on with another model than it was started with. */

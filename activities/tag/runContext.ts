@@ -16,7 +16,7 @@ export interface RunContext {
   decoder: Decoder;
   /** Decoded pixels are [S, S, 3]. */
   imageSide: number;
-  /** The tags of an image from its scores, [asked]. */
+  /** The tags of an image from its scores, [asked], of all vocabularies. */
   decide(scores: Float32Array): Tag[];
   /** Images of a shard being fetched or decoded at once. */
   concurrency: number;

@@ -61,7 +61,7 @@ export async function readSpool(
   );
   const outcomes: Outcomes = new Map();
   for (const { at, ...row } of read.flatMap(({ pieces }) => pieces).flatMap(({ rows }) => rows))
-    outcomes.set(at, fromSpool(row));
+    if (isWhole(row)) outcomes.set(at, fromSpool(row));
 
   const timesInFlight = new Map<number, number>();
   const crashers = new Set<number>();
@@ -125,6 +125,10 @@ function toSpool(outcome: Outcome): SpooledRow {
   const bytes = Buffer.from(embedding.buffer, embedding.byteOffset, embedding.byteLength);
   return { tagged: { ...row, embedding: bytes.toString('base64') } };
 }
+
+/** An attempt of an earlier release spooled tags without their raw scores: its images are tagged again. */
+const isWhole = (row: SpooledRow): boolean =>
+  'failed' in row || row.tagged.tags.every((tag) => 'rawScore' in tag);
 
 function fromSpool(row: SpooledRow): Outcome {
   if ('failed' in row) return row;

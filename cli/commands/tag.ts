@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { vocabularyHash } from '../../data/categories.ts';
 import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { sourcesBeside } from '../../data/chain/sourcesBeside.ts';
 import { claimRun, refuseDifferent } from '../../data/run/claim.ts';
+import { specDifferences } from '../../data/run/differences.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
 import { readRunRecord, sourceAccess, type RunRecord, type TagSpec } from '../../data/run/record.ts';
@@ -12,24 +12,25 @@ import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';
 import { dryRunTag } from '../dryRun/dryRun.ts';
-import { readInputs, type Inputs } from '../inputs.ts';
 import { checkKeyLists, copyKeyLists, readSources, type SourceFlags, type Sources } from '../sources.ts';
 import { launch } from '../run/launch.ts';
 import { modelUri, prefetchModel } from '../models.ts';
 import { CONTROL_SETTINGS, sectionOf, settingsOf, WORKER_SETTINGS, withSettings } from '../options.ts';
 import { runOfFolder } from '../run/runReference.ts';
 import { tagSummary } from '../run/tag/outcome.ts';
+import {
+  readVocabularies,
+  runVocabularyOf,
+  type AskedVocabulary,
+  type VocabularyFlags,
+} from '../vocabularies.ts';
 import type { TagCorpusResult } from '../../workflows/tag/tagTypes.ts';
 
-export interface TagFlags extends SourceFlags {
-  categories: string;
+export interface TagFlags extends SourceFlags, VocabularyFlags {
   out: string;
-  graph?: string;
   include?: string[];
   exclude?: string[];
   since?: string;
-  topK?: string;
-  threshold?: string;
   embedding?: boolean;
   dryRun?: boolean;
   config?: string;
@@ -44,17 +45,21 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
       '[sources...]',
       's3://bucket/prefix, file:///folder, a folder, or the manifest.json of an S3 Inventory report',
     )
-    .requiredOption('--categories <file>', 'categories: text (one per line), JSON or CSV')
+    .requiredOption(
+      '--categories <[name=]file>',
+      'categories: text (one per line), JSON or CSV; may be given again, for several vocabularies in one pass',
+      addValue,
+    )
     .requiredOption('--out <uri>', "the run's folder: s3://bucket/prefix or a folder, outside the sources")
     .option(
       '--keys <list>',
       'only the keys of a list, of which the sources say where; may be given again',
-      add,
+      addValue,
     )
     .option(
       '--inventory <manifest>',
       'S3 Inventory manifest to read instead of listing; may be given again',
-      add,
+      addValue,
     )
     .option(
       '--dry-run',
@@ -75,7 +80,8 @@ export function tagCommand(program: Command, finish: (code: number) => void): vo
   command.action(async (sources: string[], flags: TagFlags) => finish(await tag(sources, flags)));
 }
 
-const add = (value: string, before: string[] = []): string[] => [...before, value];
+/** Collects the values of an option that may be given again. */
+export const addValue = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Adds the flags that say what a run makes of its sources, categories and folder. */
 export function withTagFlags(command: Command): Command {
@@ -83,14 +89,23 @@ export function withTagFlags(command: Command): Command {
     .option('--unsigned', 'read the sources without credentials, as public buckets allow')
     .option('--requester-pays', 'agree to pay for reading the sources')
     .option(
-      '--graph <file>',
-      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks)",
+      '--graph <[name=]file>',
+      "category graph, JSON or CSV (default: the model's own, and WordNet links for categories that it lacks); with a name: of that vocabulary",
+      addValue,
     )
     .option('--include <glob...>', 'only keys that match; a glob without / matches the last part of the key')
     .option('--exclude <glob...>', 'not the keys that match')
     .option('--since <run>', 'only keys that are new or changed since that finished run (its folder)')
-    .option('--top-k <n>', 'at most this many tags per image (default: 10 for a model without calibration)')
-    .option('--threshold <score>', 'only tags with at least this score, as it is written')
+    .option(
+      '--top-k <[name=]n>',
+      'at most this many tags per image and vocabulary (default: 10 for a model without calibration)',
+      addValue,
+    )
+    .option(
+      '--threshold <[name=]score>',
+      'only tags with at least this score, as it is written: calibrated where the model is, else raw',
+      addValue,
+    )
     .option('--embedding', "write each image's embedding too");
 }
 
@@ -100,9 +115,9 @@ export async function tag(named: readonly string[], flags: TagFlags): Promise<nu
   const json = flags.json ?? false;
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
-  const inputs = await readInputs(flags);
+  const vocabularies = await readVocabularies(flags);
   const sources = await readSources(named, flags);
-  const spec = await tagSpecOf(sources.spec, flags, settings, inputs);
+  const spec = await tagSpecOf(sources.spec, flags, settings, vocabularies);
   refuseNested(spec.sources, run.output);
 
   const existing = await readRunRecord(output);
@@ -115,10 +130,17 @@ export async function tag(named: readonly string[], flags: TagFlags): Promise<nu
   // A worker elsewhere fetches the model itself; in this process it is fetched now, where its progress can be shown.
   if (flags.dryRun || !(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
   if (flags.dryRun)
-    return dryRunTag({ spec, inputs, copies: sources.copies, output: run.output, settings, json });
+    return dryRunTag({
+      spec,
+      inputs: vocabularies,
+      copies: sources.copies,
+      output: run.output,
+      settings,
+      json,
+    });
   if (!existing) {
     await copyKeyLists(output, sources.copies);
-    await claimRun(output, inputs, {
+    await claimRun(output, vocabularies, {
       version: 1,
       kind: 'tag',
       id: run.id,
@@ -134,7 +156,7 @@ export async function tagSpecOf(
   sources: Sources['spec'],
   flags: TagFlags,
   settings: Settings,
-  { categories, graph }: Inputs,
+  asked: readonly AskedVocabulary[],
 ): Promise<TagSpec> {
   const { shardSize, maxBytes, maxPixels, decodeTimeoutMs } = settings;
   return {
@@ -143,17 +165,9 @@ export async function tagSpecOf(
     exclude: flags.exclude ?? [],
     since: flags.since === undefined ? null : canonicalUri(flags.since),
     retry: null,
-    vocabulary: vocabularyHash(categories),
-    graph: graph?.hash ?? null,
-    ...(graph === undefined && linkOf(flags, settings)),
+    vocabularies: asked.map(runVocabularyOf),
+    ...(asked.some(({ graph }) => graph === undefined) && linkOf(flags, settings)),
     model: await modelUri(settings.model),
-    topK: numberFlag(
-      '--top-k',
-      flags.topK,
-      (n) => Number.isInteger(n) && n >= 1,
-      'a whole number of at least 1',
-    ),
-    threshold: numberFlag('--threshold', flags.threshold, Number.isFinite, 'a number'),
     embedding: flags.embedding ?? false,
     shardSize,
     maxBytes,
@@ -167,19 +181,6 @@ function linkOf({ config }: TagFlags, { llmCache }: Settings): Pick<TagSpec, 'li
   const settings = sectionOf('graph', { config });
   if (settings.provider !== 'llm') return {};
   return { link: { settings, cache: llmCache === undefined ? null : canonicalUri(llmCache) } };
-}
-
-function numberFlag(
-  flag: string,
-  text: string | undefined,
-  accepts: (n: number) => boolean,
-  expected: string,
-): number | null {
-  if (text === undefined) return null;
-  const value = Number(text);
-  if (text.trim() === '' || !accepts(value))
-    throw new Failure('Usage.Flag', `${flag} is ${JSON.stringify(text)}: expected ${expected}.`);
-  return value;
 }
 
 /** A run that lists its own output would never be the same twice. */
@@ -211,7 +212,7 @@ export async function refuseUnreadable(spec: TagSpec, notice: (text: string) => 
  */
 async function checkSince(
   since: ObjectStore,
-  { sources }: TagSpec,
+  { sources, vocabularies }: TagSpec,
   notice: (text: string) => void,
 ): Promise<void> {
   const base = await readRunRecord(since);
@@ -233,16 +234,20 @@ async function checkSince(
     );
   const added = sourcesBeside(base.spec.sources, sources);
   if (added.length > 0) notice(`New since that run, so all of it is tagged: ${added.join(', ')}`);
+  if (specDifferences({ vocabularies: base.spec.vocabularies }, { vocabularies }).length > 0)
+    notice(
+      `That run was asked other categories, or for other tags of them: images that have not changed keep what they have there. Without --since all are tagged anew.`,
+    );
 }
 
 export async function reportFinished(output: ObjectStore, { id }: RunRecord, json: boolean): Promise<number> {
-  const { counts, parts } = (await readJson(output, MANIFEST)) as {
+  const { counts, parts, scores } = (await readJson(output, MANIFEST)) as Pick<TagCorpusResult, 'scores'> & {
     counts: TagCorpusResult;
     parts: unknown[];
   };
   const summary = tagSummary(
     { id, kind: 'tag', output: output.uri },
-    { ...counts, parts: parts.length / 2 },
+    { ...counts, parts: parts.length / 2, ...(scores && { scores }) },
     0,
   );
   if (json) console.log(JSON.stringify(summary));

@@ -1,5 +1,5 @@
 import { Failure } from '../../data/failure.ts';
-import type { TagRow } from '../../data/parquet/tagRows.ts';
+import type { Tag } from '../../data/parquet/tagRows.ts';
 import { evaluate } from '../../model/metrics.ts';
 import type { Agreement, DemoCategory, Figures } from './assets.ts';
 
@@ -13,7 +13,7 @@ export const TOLERANCE = 0.5;
  * @throws Failure `Demo.Rows` unless each key has one row, and each row a score for each category.
  */
 export function agreementOf(
-  rows: readonly Pick<TagRow, 'key' | 'tags'>[],
+  rows: readonly { key: string; tags: readonly Pick<Tag, 'label' | 'score'>[] }[],
   labels: ReadonlyMap<string, ReadonlySet<string>>,
   categories: readonly DemoCategory[],
 ): Agreement {

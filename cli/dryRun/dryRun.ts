@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../data/config/schema.ts';
-import { claimRun } from '../../data/run/claim.ts';
+import { claimRun, type RunInputs } from '../../data/run/claim.ts';
 import { runIdOf, type TagSpec } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import { dryRun, type DryRunOptions } from '../../workers/dryRun.ts';
 import { EXIT } from '../exit.ts';
-import type { Inputs } from '../inputs.ts';
 import { LINE_INTERVAL_S } from '../run/progressDisplay.ts';
 import { copyKeyLists, type Sources } from '../sources.ts';
 import { estimate } from './estimate.ts';
@@ -15,7 +14,7 @@ import { describeDryRun } from './text.ts';
 
 export interface DryRunRequest {
   spec: TagSpec;
-  inputs: Inputs;
+  inputs: readonly RunInputs[];
   copies: Sources['copies'];
   /** URI of the run's folder, which stays as it is. */
   output: string;

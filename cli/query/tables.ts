@@ -40,7 +40,7 @@ export async function queriedRuns(output: ObjectStore): Promise<QueriedRuns> {
     hasDeletions: false,
     isPartitioned: compact.format.partitionBy !== null,
     sources: compact.sources,
-    isUnnamed: false,
+    isOfEarlierRelease: false,
   };
   return { access: sourceAccess(compact), runs: [run], layout: compact.format.layout };
 }

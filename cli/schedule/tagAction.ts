@@ -5,15 +5,15 @@ import { canonicalUri, openStore } from '../../data/store/open.ts';
 import { probeConditionalPuts } from '../../data/store/probe.ts';
 import type { TagIncrementInput } from '../../workflows/tag/incrementTypes.ts';
 import { refuseNested, refuseUnreadable, tagSpecOf, type TagFlags } from '../commands/tag.ts';
-import { readInputs } from '../inputs.ts';
 import { unpinnedModelUri } from '../models.ts';
 import { readSources, type Sources } from '../sources.ts';
+import { readVocabularies } from '../vocabularies.ts';
 import type { ScheduledAction } from './action.ts';
 
 /** Flags of `tag`, and its sources. Lists and inventories are of one moment: each run would read the same again. */
 export interface TagActionFlags extends Omit<TagFlags, 'categories' | 'out' | 'keys' | 'inventory'> {
   source?: string[];
-  categories?: string;
+  categories?: string[];
   out?: string;
 }
 
@@ -45,11 +45,11 @@ export async function tagAction(
     categories: required('--categories', flags.categories),
     out: required('--out', flags.out),
   };
-  const inputs = await readInputs(given);
+  const vocabularies = await readVocabularies(given);
   const sources = await readSources(given.source, given);
   refuseInventories(sources.spec);
   // Pinned here, an alias is known to be there; each run pins it again.
-  const asked = await tagSpecOf(sources.spec, given, settings, inputs);
+  const asked = await tagSpecOf(sources.spec, given, settings, vocabularies);
   const out = canonicalUri(given.out);
   refuseNested(asked.sources, out);
   await refuseUnreadable(asked, console.error);
@@ -59,8 +59,11 @@ export async function tagAction(
   const request = await writeIncrementRequest(chain, {
     version: 1,
     spec: { ...spec, model: unpinnedModelUri(settings.model) },
-    categories: inputs.categories,
-    graph: inputs.graph ? { json: inputs.graph.json } : null,
+    vocabularies: vocabularies.map(({ name, categories, graph }) => ({
+      name,
+      categories,
+      graph: graph ? { json: graph.json } : null,
+    })),
   });
   const { concurrency, maxFailureRate, heartbeatTimeoutS } = settings;
   const input: TagIncrementInput = {

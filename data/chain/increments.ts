@@ -10,7 +10,7 @@ import { pinModel } from '../models/pinModel.ts';
 import { claimRun, type RunInputs } from '../run/claim.ts';
 import { RUN_RECORD, SUCCESS } from '../run/layout.ts';
 import { readPlanIndex } from '../run/plan.ts';
-import { readRunRecord, runIdOf, tagSpecSchema } from '../run/record.ts';
+import { currentTagSpec, readRunRecord, runIdOf, tagSpecSchema } from '../run/record.ts';
 import { requireFinishedTagRun } from '../run/requireRun.ts';
 import { putJsonOnce, readJson } from '../store/json.ts';
 import { joinUri } from '../store/open.ts';
@@ -20,16 +20,35 @@ import { sourcesBeside } from './sourcesBeside.ts';
 const HEAD = '_schedule/head.json';
 const requestKey = (hash: string): string => `_schedule/requests/${hash}.json`;
 
-const requestSchema = z.object({
-  version: z.literal(1),
-  /**
-   * What every run of the chain is asked for. `since` is what the first one goes on from (null: it is a full run); a
-   * `model` that is an alias means what it names when a run starts.
-   */
-  spec: tagSpecSchema.omit({ retry: true }),
-  categories: z.array(z.unknown()),
-  graph: z.object({ json: z.string() }).nullable(),
-});
+/** A request as it is written today: earlier releases knew one vocabulary. */
+function currentRequest(request: unknown): unknown {
+  const { spec, categories, graph, ...rest } = request as Record<string, unknown>;
+  return categories === undefined
+    ? request
+    : { ...rest, spec: currentTagSpec(spec as object), vocabularies: [{ name: null, categories, graph }] };
+}
+
+const requestSchema = z.preprocess(
+  currentRequest,
+  z.object({
+    version: z.literal(1),
+    /**
+     * What every run of the chain is asked for. `since` is what the first one goes on from (null: it is a full run); a
+     * `model` that is an alias means what it names when a run starts.
+     */
+    spec: tagSpecSchema.omit({ retry: true }),
+    /** The inputs of its vocabularies. */
+    vocabularies: z
+      .array(
+        z.object({
+          name: z.string().nullable(),
+          categories: z.array(z.unknown()),
+          graph: z.object({ json: z.string() }).nullable(),
+        }),
+      )
+      .min(1),
+  }),
+);
 
 /** What the runs of a chain are asked for, frozen in the chain's folder. */
 export type IncrementRequest = z.infer<typeof requestSchema>;
@@ -139,7 +158,7 @@ export async function dropUnchanged(
 
 async function writeRun(
   openStore: (uri: string) => ObjectStore,
-  { spec, categories, graph }: IncrementRequest,
+  { spec, vocabularies }: IncrementRequest,
   { run, since }: Head,
 ): Promise<void> {
   const output = openStore(run);
@@ -147,7 +166,11 @@ async function writeRun(
   const model = spec.model.startsWith('hub:') ? spec.model : await pinModel(spec.model, openStore);
   await claimRun(
     output,
-    { categories: categories as RunInputs['categories'], ...(graph && { graph }) },
+    vocabularies.map(({ name, categories, graph }) => ({
+      name,
+      categories: categories as RunInputs['categories'],
+      ...(graph && { graph }),
+    })),
     {
       version: 1,
       kind: 'tag',

@@ -27,6 +27,8 @@ const TAKEN = [
   'embedding',
   'label',
   'score',
+  'raw_score',
+  'vocabulary',
   'rank',
   'code',
   'message',

@@ -16,7 +16,7 @@ const COLUMNS: readonly (readonly [name: string, type: string])[] = [
   ['last_modified', 'TIMESTAMPTZ'],
   ['width', 'INTEGER'],
   ['height', 'INTEGER'],
-  ['tags', 'STRUCT("label" VARCHAR, score FLOAT)[]'],
+  ['tags', 'STRUCT("label" VARCHAR, score FLOAT, raw_score FLOAT, vocabulary VARCHAR)[]'],
   ['code', 'VARCHAR'],
   ['message', 'VARCHAR'],
   ['attempts', 'INTEGER'],
@@ -35,8 +35,8 @@ export interface ViewRun {
   isPartitioned: boolean;
   /** URIs of its sources, by whose numbers what is gone is listed. */
   sources: readonly string[];
-  /** Whether its parts may be of schema 1, whose rows do not name the only source. */
-  isUnnamed: boolean;
+  /** Whether its parts may be of an earlier schema: tags have two fields, and rows of schema 1 do not name the only source. */
+  isOfEarlierRelease: boolean;
 }
 
 export const viewRunOf = ({ output, record, index }: ChainRun): ViewRun => ({
@@ -46,7 +46,7 @@ export const viewRunOf = ({ output, record, index }: ChainRun): ViewRun => ({
   isPartitioned: false,
   hasDeletions: (index.since?.deleted.shards ?? 0) > 0,
   sources: record.spec.sources.map(({ uri }) => uri),
-  isUnnamed: record.rowsLackSource ?? false,
+  isOfEarlierRelease: record.ofEarlierRelease ?? false,
 });
 
 /** Where DuckDB finds the folder of a store: its own URI, or the path of a folder. */
@@ -97,16 +97,16 @@ const typedNulls = (columns: typeof COLUMNS): string =>
 
 /** The parts of a kind in a folder as a table. */
 function partsSql(
-  { uri, isPartitioned, isUnnamed, sources }: ViewRun,
+  { uri, isPartitioned, isOfEarlierRelease, sources }: ViewRun,
   kind: PartKind,
   pathOf: (uri: string) => string,
 ): string {
   if (isPartitioned && kind === 'tags')
     return `read_parquet(${filesIn(pathOf(uri), 'tags/**/*.parquet')}, hive_partitioning = true)`;
   const files = filesIn(pathOf(uri), `${kind}/*.parquet`);
-  if (!isUnnamed) return `read_parquet(${files})`;
-  const named = typedNulls(COLUMNS.filter(([name]) => ['key', 'source', 'version_id'].includes(name)));
-  return `(SELECT * REPLACE (coalesce(source, ${quoted(sources[0]!)}) AS source) FROM (SELECT ${named} WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${files}, union_by_name = true)))`;
+  if (!isOfEarlierRelease) return `read_parquet(${files})`;
+  const known = typedNulls(COLUMNS.filter(([name]) => COLUMNS_OF[kind].includes(name)));
+  return `(SELECT * REPLACE (coalesce(source, ${quoted(sources[0]!)}) AS source) FROM (SELECT ${known} WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${files}, union_by_name = true)))`;
 }
 
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -106,6 +106,9 @@ export async function* readRowGroups(
 interface TagRecord {
   label: string;
   score: number;
+  /** Of schema 3 on. */
+  raw_score?: number | null;
+  vocabulary?: string | null;
 }
 
 /** Columns that parts of schema 1 lack: their runs had one source, and read no version by name. */
@@ -130,7 +133,14 @@ export async function readTagRows(part: ParquetSource, name?: string, source = '
       lastModifiedMs: lastModified === null ? null : (lastModified as Date).getTime(),
       width: record['width'] as number,
       height: record['height'] as number,
-      tags: record['tags'] as TagRecord[],
+      tags: (record['tags'] as TagRecord[]).map(
+        ({ label, score, raw_score: rawScore = null, vocabulary = null }) => ({
+          label,
+          score,
+          rawScore,
+          vocabulary,
+        }),
+      ),
       ...(embedding !== undefined && { embedding: Float32Array.from(embedding as number[]) }),
     };
   });

@@ -19,7 +19,7 @@ export interface TagRow {
   /** In pixels, upright (after EXIF orientation). */
   width: number;
   height: number;
-  /** In the order to write, which is by descending score; scores are written as float32. */
+  /** In the order to write: by vocabulary, and within one by descending score; scores are written as float32. */
   tags: readonly Tag[];
   /** [d] the image's global feature; present in every row of a part or in none. */
   embedding?: Float32Array;
@@ -28,8 +28,16 @@ export interface TagRow {
 /** One tag of an image. */
 export interface Tag {
   label: string;
+  /** What decides about tags: in [0, 1] where the model is calibrated, else the raw score, a cosine in [-1, 1]. */
   score: number;
+  /** The raw score behind a calibrated `score`; null where `score` is the raw one. */
+  rawScore: number | null;
+  /** The vocabulary's name; null where the run's only one has none. */
+  vocabulary: string | null;
 }
+
+/** What the scores of a run are. */
+export type ScoreKind = 'calibrated' | 'raw';
 
 /** One image that could not be tagged: a row of `failures/part-<shard>.parquet`. */
 export interface FailureRow {
@@ -51,12 +59,14 @@ export interface PartMetadata {
   run: string;
   /** The model folder's hash. */
   model: string;
-  /** The vocabulary's hash. */
+  /** The vocabularies' hashes, separated by commas. */
   vocabulary: string;
+  /** {@link ScoreKind}; of parts made of several runs' rows both, separated by commas. */
+  scores: string;
 }
 
 /** Of the columns below; a change that a reader can notice is a new number. */
-export const PART_SCHEMA_VERSION = '2';
+export const PART_SCHEMA_VERSION = '3';
 
 /** Keys of {@link PartMetadata} in a part's file metadata. */
 export const METADATA_KEYS = {
@@ -64,6 +74,7 @@ export const METADATA_KEYS = {
   run: 'c2srt.run',
   model: 'c2srt.model',
   vocabulary: 'c2srt.vocabulary',
+  scores: 'c2srt.scores',
 } as const;
 
 type Repetition = 'REQUIRED' | 'OPTIONAL';
@@ -92,7 +103,20 @@ const list = (name: string): SchemaElement[] => [
 
 const root = (num_children: number): SchemaElement => ({ name: 'root', num_children });
 
-const FLOAT_ELEMENT: SchemaElement = { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' };
+const float = (name: string, repetition_type: Repetition = 'REQUIRED'): SchemaElement => ({
+  name,
+  type: 'FLOAT',
+  repetition_type,
+});
+
+/** A tag's own columns. */
+export const TAG_FIELDS: readonly SchemaElement[] = [
+  text('label'),
+  float('score'),
+  float('raw_score', 'OPTIONAL'),
+  text('vocabulary', 'OPTIONAL'),
+];
+
 const HALF_ELEMENT: SchemaElement = {
   name: 'element',
   type: 'FIXED_LEN_BYTE_ARRAY',
@@ -103,9 +127,9 @@ const HALF_ELEMENT: SchemaElement = {
 
 /**
  * Columns of a tags part:
- * `key, source, version_id, etag, size_bytes, last_modified, width, height, tags: list<struct<label, score>>`
- * and, with `embedding`, `embedding: list<float>`, of 16-bit floats with `half`. Only what a source may not tell is
- * nullable.
+ * `key, source, version_id, etag, size_bytes, last_modified, width, height,
+ * tags: list<struct<label, score, raw_score, vocabulary>>` and, with `embedding`, `embedding: list<float>`, of 16-bit
+ * floats with `half`. Only what a source may not tell is nullable, and `raw_score` and `vocabulary`.
  */
 export function tagSchema(embedding: boolean, half = false): SchemaElement[] {
   return [
@@ -125,38 +149,34 @@ export function tagSchema(embedding: boolean, half = false): SchemaElement[] {
     int32('width'),
     int32('height'),
     ...list('tags'),
-    { name: 'element', repetition_type: 'REQUIRED', num_children: 2 },
-    text('label'),
-    { name: 'score', type: 'FLOAT', repetition_type: 'REQUIRED' },
-    ...(embedding ? [...list('embedding'), half ? HALF_ELEMENT : FLOAT_ELEMENT] : []),
+    { name: 'element', repetition_type: 'REQUIRED', num_children: TAG_FIELDS.length },
+    ...TAG_FIELDS,
+    ...(embedding ? [...list('embedding'), half ? HALF_ELEMENT : float('element')] : []),
   ];
 }
 
 /** One tag of an image, where a tag has a row of its own. */
-export interface LongRow {
+export interface LongRow extends Tag {
   key: string;
   source: string;
   versionId: string | null;
   etag: string | null;
-  label: string;
-  score: number;
-  /** 1 for the image's highest score. */
+  /** 1 for the image's highest score in the vocabulary. */
   rank: number;
 }
 
 /**
- * Columns of a part with a row per tag: `key, source, version_id, etag, label, score, rank`; only `version_id` and `etag`
- * are nullable.
+ * Columns of a part with a row per tag: `key, source, version_id, etag, label, score, raw_score, vocabulary, rank`;
+ * `version_id`, `etag`, `raw_score` and `vocabulary` are nullable.
  */
 export function longSchema(): SchemaElement[] {
   return [
-    root(7),
+    root(5 + TAG_FIELDS.length),
     text('key'),
     text('source'),
     text('version_id', 'OPTIONAL'),
     text('etag', 'OPTIONAL'),
-    text('label'),
-    { name: 'score', type: 'FLOAT', repetition_type: 'REQUIRED' },
+    ...TAG_FIELDS,
     int32('rank'),
   ];
 }

@@ -3,7 +3,14 @@ import { Failure, isFailure, messageOf } from '../failure.ts';
 import type { FailureRow, TagRow } from './tagRows.ts';
 
 /** A record as parquetjs assembles it; an empty list is `{ list: null }`. */
-type PartRecord = { [column: string]: unknown; tags: { list: { element: TagRow['tags'][number] }[] | null } };
+type PartRecord = { [column: string]: unknown; tags: { list: { element: TagRecord }[] | null } };
+
+interface TagRecord {
+  label: string;
+  score: number;
+  raw_score: number | null;
+  vocabulary: string | null;
+}
 
 type PartRow = TagRow | FailureRow;
 
@@ -12,8 +19,7 @@ const TAG_LEAVES = [
   ...['key', 'source', 'version_id', 'etag', 'size_bytes', 'last_modified', 'width', 'height'].map(
     (column) => [column],
   ),
-  ['tags', 'list', 'element', 'label'],
-  ['tags', 'list', 'element', 'score'],
+  ...['label', 'score', 'raw_score', 'vocabulary'].map((field) => ['tags', 'list', 'element', field]),
 ];
 const FAILURE_LEAVES = ['key', 'source', 'version_id', 'etag', 'code', 'message', 'attempts'].map(
   (column) => [column],
@@ -80,11 +86,16 @@ function differenceOf(found: PartRecord, row: PartRow): string | undefined {
   );
 }
 
-function tagDifference(found: { element: TagRow['tags'][number] }[], row: TagRow): string | undefined {
+function tagDifference(found: { element: TagRecord }[], row: TagRow): string | undefined {
   if (found.length !== row.tags.length) return `it has ${found.length} tags for ${row.tags.length}`;
-  const at = row.tags.findIndex(({ label, score }, i) => {
+  const at = row.tags.findIndex(({ label, score, rawScore, vocabulary }, i) => {
     const { element } = found[i]!;
-    return element.label !== label || element.score !== Math.fround(score);
+    return (
+      element.label !== label ||
+      element.score !== Math.fround(score) ||
+      element.raw_score !== (rawScore === null ? null : Math.fround(rawScore)) ||
+      element.vocabulary !== vocabulary
+    );
   });
   return at < 0 ? undefined : `tag ${at} differs`;
 }

@@ -49,11 +49,19 @@ export async function verifyFormat(
 const asWritten = (row: TagRow): TagRow => ({
   ...row,
   lastModifiedMs: row.lastModifiedMs === null ? null : Math.floor(row.lastModifiedMs),
-  tags: row.tags.map(({ label, score }) => ({ label, score: Math.fround(score) + 0 })),
+  tags: row.tags.map(({ score, rawScore, ...tag }) => ({
+    ...tag,
+    score: Math.fround(score) + 0,
+    rawScore: rawScore === null ? null : Math.fround(rawScore) + 0,
+  })),
   ...(row.embedding && { embedding: row.embedding.map((value) => value + 0) }),
 });
 
-const longRowOf = ({ version_id: versionId, ...row }: ParquetRecord): object => ({ ...row, versionId });
+const longRowOf = ({ version_id: versionId, raw_score: rawScore, ...row }: ParquetRecord): object => ({
+  ...row,
+  versionId,
+  rawScore,
+});
 
 const halved = (row: TagRow, half: boolean): TagRow =>
   half && row.embedding ? { ...row, embedding: fromHalves(toHalves(row.embedding)) } : row;

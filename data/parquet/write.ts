@@ -5,6 +5,7 @@ import { codecOptions, RUN_FORMAT, type PartFormat } from './partFormat.ts';
 import {
   METADATA_KEYS,
   PART_SCHEMA_VERSION,
+  TAG_FIELDS,
   failureSchema,
   longSchema,
   tagSchema,
@@ -18,7 +19,7 @@ import {
  * Values of all columns in a row group. Writers and readers hold a nested column's values and levels as JS arrays while
  * they work on a row group: this bounds their memory to some hundred MB, however many tags the rows have.
  */
-const ROW_GROUP_VALUES = 1_000_000;
+const ROW_GROUP_VALUES = 2_000_000;
 
 const MAX_INT32 = 0x7fffffff;
 
@@ -35,8 +36,19 @@ const TAG_COLUMNS: readonly Column<TagRow>[] = [
   ['width', (row) => row.width],
   ['height', (row) => row.height],
   // + 0 turns -0 into 0: the dictionary cannot tell them apart, so which one was written would hang on the row before
-  ['tags', (row) => row.tags.map(({ label, score }) => ({ label, score: score + 0 }))],
+  [
+    'tags',
+    (row) =>
+      row.tags.map(({ label, score, rawScore, vocabulary }) => ({
+        label,
+        score: score + 0,
+        raw_score: positiveZero(rawScore),
+        vocabulary,
+      })),
+  ],
 ];
+
+const positiveZero = (value: number | null): number | null => (value === null ? null : value + 0);
 
 const EMBEDDING_COLUMN: Column<TagRow> = ['embedding', (row) => Array.from(row.embedding!, (x) => x + 0)];
 
@@ -48,6 +60,8 @@ const LONG_COLUMNS: readonly Column<LongRow>[] = [
   // Rows are in the order of keys, so bounds say nothing about labels.
   ['label', (row) => row.label, true],
   ['score', (row) => row.score + 0],
+  ['raw_score', (row) => positiveZero(row.rawScore)],
+  ['vocabulary', (row) => row.vocabulary],
   ['rank', (row) => row.rank],
 ];
 
@@ -80,7 +94,7 @@ export function encodeTagRows(
     rows,
     columns: embedding ? [...TAG_COLUMNS, EMBEDDING_COLUMN] : TAG_COLUMNS,
     schema: tagSchema(embedding, format.halfEmbedding),
-    valueCount: (row) => TAG_COLUMNS.length + row.tags.length + dimension,
+    valueCount: (row) => TAG_COLUMNS.length + TAG_FIELDS.length * row.tags.length + dimension,
     metadata,
     format,
   });
@@ -109,9 +123,14 @@ export function encodeLongRows(
 
 /** A row per tag. */
 export const longRows = (rows: readonly TagRow[]): LongRow[] =>
-  rows.flatMap(({ key, source, versionId, etag, tags }) =>
-    tags.map(({ label, score }, i) => ({ key, source, versionId, etag, label, score, rank: i + 1 })),
-  );
+  rows.flatMap(({ key, source, versionId, etag, tags }) => {
+    const ranks = new Map<string | null, number>();
+    return tags.map((tag) => {
+      const rank = (ranks.get(tag.vocabulary) ?? 0) + 1;
+      ranks.set(tag.vocabulary, rank);
+      return { key, source, versionId, etag, ...tag, rank };
+    });
+  });
 
 /**
  * Encodes `rows` as a failures part; as {@link encodeTagRows}. What is not valid Unicode in a message is replaced by
@@ -165,6 +184,7 @@ function encode<Row>(part: {
       { key: METADATA_KEYS.run, value: metadata.run },
       { key: METADATA_KEYS.model, value: metadata.model },
       { key: METADATA_KEYS.vocabulary, value: metadata.vocabulary },
+      { key: METADATA_KEYS.scores, value: metadata.scores },
     ],
   });
   for (let start = 0; start < rows.length;) {
@@ -200,9 +220,11 @@ function checkTagRow(row: TagRow, embedding: boolean, dimension: number): void {
     throw invalid(key, `lastModifiedMs is ${row.lastModifiedMs}`);
   checkInteger(key, row.width, 'width', MAX_INT32);
   checkInteger(key, row.height, 'height', MAX_INT32);
-  for (const { label, score } of row.tags) {
+  for (const { label, score, rawScore, vocabulary } of row.tags) {
     checkText(key, label, 'label');
-    if (!Number.isFinite(Math.fround(score))) throw invalid(key, `the score of "${label}" is ${score}`);
+    if (vocabulary !== null) checkText(key, vocabulary, 'vocabulary');
+    for (const value of [score, rawScore ?? 0])
+      if (!Number.isFinite(Math.fround(value))) throw invalid(key, `the score of "${label}" is ${value}`);
   }
   if (!embedding) return;
   if (row.embedding?.length !== dimension || dimension === 0)

@@ -1,7 +1,7 @@
 import type { Category } from '../categories.ts';
 import { Failure } from '../failure.ts';
 import { specDifferences } from './differences.ts';
-import { CATEGORIES, GRAPH } from './layout.ts';
+import { vocabularyInputs } from './layout.ts';
 import { claimRunFolder, type RunRecord } from './record.ts';
 import { otherKind } from './requireRun.ts';
 import { probeConditionalPuts } from '../store/probe.ts';
@@ -9,6 +9,8 @@ import type { ObjectStore } from '../store/store.ts';
 
 /** What of a run's inputs is copied into its folder. */
 export interface RunInputs {
+  /** Of the vocabulary that they are of, where a run has several. */
+  name?: string | null;
   categories?: readonly Category[] | undefined;
   /** A category graph as JSON, which `parseGraph` reads. */
   graph?: { json: string } | undefined;
@@ -39,12 +41,15 @@ export function refuseDifferent(
  */
 export async function claimRun(
   output: ObjectStore,
-  { categories, graph }: RunInputs,
+  inputs: RunInputs | readonly RunInputs[],
   record: RunRecord,
 ): Promise<void> {
   await probeConditionalPuts(output);
-  if (categories)
-    await output.put(CATEGORIES, JSON.stringify(categories, null, 1), { contentType: 'application/json' });
-  if (graph) await output.put(GRAPH, graph.json, { contentType: 'application/json' });
+  const options = { contentType: 'application/json' };
+  for (const { name = null, categories, graph } of [inputs].flat()) {
+    const keys = vocabularyInputs(name);
+    if (categories) await output.put(keys.categories, JSON.stringify(categories, null, 1), options);
+    if (graph) await output.put(keys.graph, graph.json, options);
+  }
   refuseDifferent(output, await claimRunFolder(output, record), record);
 }

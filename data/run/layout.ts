@@ -6,9 +6,24 @@
 export const RUN_RECORD = '_run.json';
 export const CATEGORIES = '_inputs/categories.json';
 export const GRAPH = '_inputs/graph.json';
-/** The run that links the categories which the model's own graph lacks, in the folder of a tag run. */
-export const LINKING = '_graph';
-export const LINKED_GRAPH = `${LINKING}/graph.json`;
+
+/** Where a vocabulary's inputs lie: where it has a name, in a folder of their own. */
+export function vocabularyInputs(name: string | null): {
+  categories: string;
+  graph: string;
+  /** The run, in the folder of a tag run, that links the categories which the model's own graph lacks; and its graph. */
+  linking: string;
+  linkedGraph: string;
+} {
+  if (name === null)
+    return { categories: CATEGORIES, graph: GRAPH, linking: '_graph', linkedGraph: '_graph/graph.json' };
+  return {
+    categories: `_inputs/${name}/categories.json`,
+    graph: `_inputs/${name}/graph.json`,
+    linking: `_graph/${name}`,
+    linkedGraph: `_graph/${name}/graph.json`,
+  };
+}
 export const PLAN_INDEX = '_plan/index.json';
 export const RECEIPTS = '_receipts/';
 export const SPOOL = '_spool/';
@@ -59,6 +74,10 @@ export const spoolKey = (shard: number, attempt: string, piece: number): string 
 /** A part as an attempt wrote it, before its receipt is committed. */
 export const spooledPartKey = (shard: number, attempt: string, kind: PartKind): string =>
   `${spoolFolder(shard, attempt)}${kind}.parquet`;
+
+/** The artifacts of a run's vocabularies, in the order of the record, as one text: what workflows pass around. */
+export const joinArtifacts = (artifacts: readonly string[]): string => artifacts.join(',');
+export const splitArtifacts = (joined: string): string[] => joined.split(',');
 
 /** Text features and category graph of a vocabulary, named by the hash of everything that determines them. */
 export const vocabularyKeys = (hash: string): { json: string; text: string } => ({

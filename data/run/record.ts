@@ -8,6 +8,7 @@ import type { ObjectStore } from '../store/store.ts';
 import { retrainSpecSchema } from '../retrain/retrainSpec.ts';
 import { RUN_RECORD } from './layout.ts';
 import { pretrainSpecSchema, trainSpecSchema } from '../training/trainSpec.ts';
+import { runVocabulariesSchema } from './vocabularies.ts';
 
 /** A file that lists objects, and its etag when the run was started. */
 const listSchema = z.object({ uri: z.string(), etag: z.string() });
@@ -40,10 +41,7 @@ export const tagSpecSchema = z.object({
     .nullable()
     // Records of releases that had no retries lack the field.
     .default(null),
-  /** Hash of the categories in `_inputs/categories.json`. */
-  vocabulary: z.string(),
-  /** Hash of the graph in `_inputs/graph.json`; null: the model's own, and WordNet where that has no edges. */
-  graph: z.string().nullable(),
+  vocabularies: runVocabulariesSchema,
   /** How a language model links the categories that the model's own graph lacks; without it, WordNet does. */
   link: z
     .object({
@@ -54,8 +52,6 @@ export const tagSpecSchema = z.object({
     .optional(),
   /** URI of the model folder. */
   model: z.string(),
-  topK: z.int().positive().nullable(),
-  threshold: z.number().nullable(),
   embedding: z.boolean(),
   /** Keys per shard. */
   shardSize: z.int().positive(),
@@ -66,6 +62,18 @@ export const tagSpecSchema = z.object({
 });
 
 export type TagSpec = z.infer<typeof tagSpecSchema>;
+
+/** A specification as it is written today: earlier releases knew one vocabulary, and the first ones one source. */
+export function currentTagSpec(spec: object): object {
+  const { source, vocabulary, graph, topK, threshold, ...rest } = spec as Record<string, unknown>;
+  return {
+    ...(source !== undefined && oneSource(source as string)),
+    ...(vocabulary !== undefined && {
+      vocabularies: [{ name: null, categories: vocabulary, graph, topK, threshold }],
+    }),
+    ...rest,
+  };
+}
 
 const identity = { version: z.literal(1), id: z.string(), createdAt: z.iso.datetime() };
 
@@ -89,8 +97,8 @@ const tagRecordSchema = z.object({
   ...identity,
   kind: z.literal('tag'),
   spec: tagSpecSchema,
-  /** Set for runs of releases that knew one source only: their rows may not name it. */
-  rowsLackSource: z.literal(true).optional(),
+  /** Set for runs of earlier releases, whose parts may be of an earlier schema: of the first ones rows lack the source. */
+  ofEarlierRelease: z.literal(true).optional(),
 });
 const trainRecordSchema = z.discriminatedUnion('kind', [
   z.object({ ...identity, kind: z.literal('train'), spec: trainSpecSchema }),
@@ -107,11 +115,10 @@ const retrainRecordSchema = z.object({ ...identity, kind: z.literal('retrain'), 
 /** A record as it is written today. */
 function current(record: unknown): unknown {
   if (!isObject(record)) return record;
-  // The first release knew tag runs only, and wrote no kind; later ones knew one source, a prefix or a folder.
+  // The first release knew tag runs only, and wrote no kind.
   const of = { kind: 'tag', ...record };
-  if (of.kind !== 'tag' || !('spec' in of) || !isObject(of.spec) || !('source' in of.spec)) return of;
-  const { source, ...rest } = of.spec;
-  return { ...of, spec: { ...oneSource(source as string), ...rest }, rowsLackSource: true };
+  if (of.kind !== 'tag' || !('spec' in of) || !isObject(of.spec) || 'vocabularies' in of.spec) return of;
+  return { ...of, spec: currentTagSpec(of.spec), ofEarlierRelease: true };
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

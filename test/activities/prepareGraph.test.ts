@@ -7,7 +7,6 @@ import type { Inference } from '../../activities/tag/dependencies.ts';
 import { parseCategories, vocabularyHash } from '../../data/categories.ts';
 import { graphHash, parseGraph, type GraphEdge } from '../../data/graphFile.ts';
 import { CATEGORIES, GRAPH, vocabularyKeys } from '../../data/run/layout.ts';
-import type { TagRecord } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import { encodeCategories } from '../../model/clip/textEncoder.ts';
 import { openModelFolder } from '../../model/modelFolder.ts';
@@ -50,35 +49,14 @@ async function prepare(
   await output.put(CATEGORIES, categories);
   const graph = given === undefined ? null : JSON.stringify({ edges: [given] });
   if (graph !== null) await output.put(GRAPH, graph);
-  const record: TagRecord = {
-    kind: 'tag',
-    version: 1,
-    id: run,
-    createdAt: '2025-01-01T00:00:00Z',
-    spec: {
-      sources: [{ uri: 'file:///images', inventory: null }],
-      keys: [],
-      unsigned: false,
-      requesterPays: false,
-      include: [],
-      exclude: [],
-      since: null,
-      retry: null,
-      vocabulary: vocabularyHash(parseCategories(categories, CATEGORIES)),
-      graph: graph === null ? null : graphHash(parseGraph(graph, GRAPH)),
-      model: modelDir,
-      topK: null,
-      threshold: null,
-      embedding: false,
-      shardSize: 10,
-      maxBytes: 1,
-      maxPixels: 1,
-      decodeTimeoutMs: 1,
-    },
+  const vocabulary = {
+    name: null,
+    categories: vocabularyHash(parseCategories(categories, CATEGORIES)),
+    graph: graph === null ? null : graphHash(parseGraph(graph, GRAPH)),
   };
   const model = openModelFolder(modelDir);
   const cache = openStore(join(root, 'cache'));
-  const name = await prepareVocabulary(output, cache, { record, model, hash: 'hash', inference });
+  const name = await prepareVocabulary(output, cache, vocabulary, { model, hash: 'hash', inference });
   const { nodes, edges } = JSON.parse(
     Buffer.from((await output.get(vocabularyKeys(name).json)).body).toString(),
   ) as { nodes: string[]; edges: [number, number, number, number][] };

@@ -45,7 +45,7 @@ const PLAIN: CompactFormat = {
 
 /** Compacts a chain with small parts and reads the data set back. */
 async function compacted(output: ObjectStore, into: ObjectStore): Promise<Plain[]> {
-  const metadata = { run: 'r', model: 'm', vocabulary: 'v' };
+  const metadata = { run: 'r', model: 'm', vocabulary: 'v', scores: 'raw' };
   const chain = await readChain(output, openStore);
   await compactParts(chain, into, { format: { ...PLAIN, partRows: 2 }, metadata, report: () => undefined });
   const parts = (kind: string): string => `'${join(pathOf(into.uri), kind, '*.parquet')}'`;

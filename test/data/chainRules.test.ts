@@ -217,14 +217,16 @@ describe('a chain', () => {
 async function asFirstRelease(output: ObjectStore, source: ObjectStore): Promise<void> {
   const record = (await readJson(output, RUN_RECORD)) as RunRecord;
   const unwritten = { sources: undefined, keys: undefined, unsigned: undefined, requesterPays: undefined };
-  const spec = { ...record.spec, ...unwritten, source: source.uri };
+  const written = { vocabulary: 'v', graph: null, topK: null, threshold: null, source: source.uri };
+  const spec = { ...record.spec, ...unwritten, vocabularies: undefined, ...written };
   await output.put(RUN_RECORD, JSON.stringify({ ...record, spec }));
   for (const kind of PART_KINDS)
     for (const shard of [0, 1]) {
       const path = fileURLToPath(output.describeKey(partKey(kind, shard)));
       await queryDuckDb(
         path,
-        `COPY (SELECT * EXCLUDE (source, version_id) FROM read_parquet($1)) TO $1 (FORMAT parquet)`,
+        `COPY (SELECT * EXCLUDE (source, version_id) ${kind === 'tags' ? 'REPLACE ([{label: t.label, score: t.score} FOR t IN tags] AS tags)' : ''}
+         FROM read_parquet($1)) TO $1 (FORMAT parquet)`,
       );
     }
 }

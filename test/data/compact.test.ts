@@ -55,7 +55,7 @@ async function compacted(
       embedding: 'fp32',
       ...format,
     },
-    metadata: { run: 'r', model: 'm', vocabulary: 'v' },
+    metadata: { run: 'r', model: 'm', vocabulary: 'v', scores: 'raw' },
     report: () => undefined,
   });
   const view = {
@@ -65,7 +65,7 @@ async function compacted(
     hasDeletions: false,
     isPartitioned: format.partitionBy !== undefined,
     sources: [openStore(join(root, 'images')).uri],
-    isUnnamed: false,
+    isOfEarlierRelease: false,
   };
   const glob = join(fileURLToPath(output.uri), 'tags/**/*.parquet').replaceAll(/[[?]/g, '[$&]');
   return { parts, view, glob };
@@ -138,13 +138,12 @@ test('a row per tag: ranked, with Bloom filters by which readers skip row groups
   const rows = await queryDuckDb('', `FROM (${rowsSql(view, 'tags')}) ORDER BY key, rank`);
   expect(rows).toEqual(
     tagged().flatMap(({ key, source, version_id, etag, tags }) =>
-      (tags as { label: string; score: number }[]).map(({ label, score }, i) => ({
+      (tags as { label: string; score: number }[]).map((tag, i) => ({
         key,
         source,
         version_id,
         etag,
-        label,
-        score,
+        ...tag,
         rank: i + 1,
       })),
     ),

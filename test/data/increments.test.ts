@@ -8,6 +8,7 @@ import {
 import { PLAN_INDEX, SUCCESS } from '../../data/run/layout.ts';
 import type { PlanIndex } from '../../data/run/plan.ts';
 import { oneSource, readRunRecord } from '../../data/run/record.ts';
+import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import { readJson } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { STORES, type TestStores } from '../models/stores.ts';
@@ -25,11 +26,8 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
       include: [],
       exclude: [],
       since: null,
-      vocabulary: 'v',
-      graph: null,
+      vocabularies: [soleVocabulary('v')],
       model: 'hub:some/model',
-      topK: null,
-      threshold: null,
       embedding: false,
       shardSize: 10,
       maxBytes: 1,
@@ -37,8 +35,7 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
       decodeTimeoutMs: 1,
       ...change,
     },
-    categories: [{ name: 'dog' }],
-    graph: { json: '{"edges":[]}' },
+    vocabularies: [{ name: null, categories: [{ name: 'dog' }], graph: { json: '{"edges":[]}' } }],
   });
   /** A chain, and a way to ask for what is next in it. */
   async function chainOf(name: string, change: Partial<IncrementRequest['spec']> = {}) {
@@ -99,6 +96,39 @@ describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
       heldBy: null,
       isNew: true,
     });
+  });
+
+  it('a request of an earlier release is of one vocabulary; of several each has its inputs', async () => {
+    const chain = stores.open(stores.at('requests'));
+    const { spec, ...rest } = requestOf();
+    const { vocabularies: _, ...common } = spec;
+    const earlier = {
+      ...{ version: 1, categories: [{ name: 'dog' }], graph: null },
+      spec: { ...common, vocabulary: 'v', graph: null, topK: 3, threshold: null },
+    };
+    await chain.put('_schedule/requests/earlier.json', JSON.stringify(earlier));
+    const ask = { openStore: stores.open, by: 'a', execution: 'a' };
+    const { run } = await nextIncrement(chain, { ...ask, request: 'earlier' });
+    expect(await readRunRecord(stores.open(run))).toMatchObject({
+      spec: { vocabularies: [{ name: null, categories: 'v', graph: null, topK: 3, threshold: null }] },
+    });
+    expect(await readJson(stores.open(run), '_inputs/categories.json')).toEqual([{ name: 'dog' }]);
+
+    const several = stores.open(stores.at('several'));
+    const [dog] = rest.vocabularies;
+    const request = await writeIncrementRequest(several, {
+      ...rest,
+      spec: { ...spec, vocabularies: ['a', 'b'].map((name) => ({ ...soleVocabulary(name), name })) },
+      vocabularies: [
+        { ...dog!, name: 'a', graph: null },
+        { ...dog!, name: 'b', categories: [{ name: 'cake' }] },
+      ],
+    });
+    const output = stores.open((await nextIncrement(several, { ...ask, request })).run);
+    expect(await readJson(output, '_inputs/a/categories.json')).toEqual([{ name: 'dog' }]);
+    expect(await readJson(output, '_inputs/b/categories.json')).toEqual([{ name: 'cake' }]);
+    expect(await output.head('_inputs/a/graph.json')).toBeUndefined();
+    expect(await readJson(output, '_inputs/b/graph.json')).toEqual({ edges: [] });
   });
 
   it('of twenty that ask at once one begins a run', async () => {

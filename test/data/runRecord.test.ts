@@ -17,6 +17,7 @@ import {
   type TagSpec,
 } from '../../data/run/record.ts';
 import { requireTagRun, requireTrainRun } from '../../data/run/requireRun.ts';
+import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import { openStore } from '../../data/store/open.ts';
 
 let dir: string;
@@ -35,11 +36,8 @@ const tagSpec: TagSpec = {
   exclude: ['*.txt'],
   since: null,
   retry: null,
-  vocabulary: 'v',
-  graph: null,
+  vocabularies: [soleVocabulary('v')],
   model: 'file:///model',
-  topK: 5,
-  threshold: null,
   embedding: false,
   shardSize: 10,
   maxBytes: 1,
@@ -82,13 +80,18 @@ test('a record without a kind is a tag run: the first release wrote none', async
   expect(await requireTagRun(output)).toEqual(records['tag']);
 });
 
-test('a record with one source and nothing about how it is read is of the first release', async () => {
+test('records of earlier releases have one vocabulary and, the first ones, one source', async () => {
+  const { vocabularies: _, ...rest } = tagSpec;
+  const oneVocabulary = { ...rest, vocabulary: 'v', graph: 'g', topK: 5, threshold: null };
   const unwritten = { sources: undefined, keys: undefined, unsigned: undefined, requesterPays: undefined };
-  const old = { ...records['tag']!, spec: { ...tagSpec, ...unwritten, source: 'file:///images' } };
-  expect(await requireTagRun(await folder('one-source', old))).toEqual({
-    ...records['tag'],
-    rowsLackSource: true,
-  });
+  const oneSource = { ...oneVocabulary, ...unwritten, source: 'file:///images' };
+  const vocabularies = [{ name: null, categories: 'v', graph: 'g', topK: 5, threshold: null }];
+  for (const [name, spec] of Object.entries({ oneVocabulary, oneSource }))
+    expect(await requireTagRun(await folder(name, { ...records['tag']!, spec }))).toEqual({
+      ...records['tag'],
+      spec: { ...tagSpec, vocabularies },
+      ofEarlierRelease: true,
+    });
 });
 
 describe('a run of another kind is refused by name', () => {
@@ -142,6 +145,16 @@ test("a run's id tells its kind and is the folder's", () => {
 });
 
 describe('differences', () => {
+  it('of objects in lists of one length are named by their place', () => {
+    const asked = (topK: number | null) => ({
+      vocabularies: [soleVocabulary('v'), { ...soleVocabulary('w'), topK }],
+    });
+    expect(specDifferences(asked(null), asked(3))).toEqual(['vocabularies.1.topK: null -> 3']);
+    expect(specDifferences({ vocabularies: [{ a: 1 }] }, { vocabularies: [] })).toEqual([
+      'vocabularies: [{"a":1}] -> []',
+    ]);
+  });
+
   it('of nested settings are named one by one, and lists are values', () => {
     const settings = trainSettingsSchema.parse({});
     expect(

@@ -19,7 +19,7 @@ interface Image {
   width: number;
   height: number;
   run: string;
-  tags: { label: string; score: number }[];
+  tags: { vocabulary: string; label: string; score: number; raw_score: number }[];
 }
 
 let place: Workplace;
@@ -31,7 +31,8 @@ let last: Record<'tags' | 'failures', Row[]>;
 beforeAll(async () => {
   place = await makeWorkplace();
   const { scenes, words } = await assets();
-  await writeFile(place.path('categories.txt'), words.join('\n'));
+  await writeFile(place.path('things.txt'), words.join('\n'));
+  await writeFile(place.path('drinks.txt'), 'drink\nbeer\n');
   for (const folder of ['images/even', 'images/odd', 'images/none', 'scans/even'])
     await mkdir(place.path(folder), { recursive: true });
   const put = (scene: string, i: number): Promise<void> =>
@@ -72,10 +73,8 @@ async function tagged(
     [
       'tag',
       ...sources,
-      '--categories',
-      'categories.txt',
-      '--model',
-      resolve(ASSETS, 'model'),
+      ...['--categories', 'things.txt', '--categories', 'drinks.txt'],
+      ...['--model', resolve(ASSETS, 'model')],
       ...limits,
     ].concat(['--out', out, '--json', ...flags]),
     { cwd: place.dir },
@@ -102,11 +101,19 @@ async function rowsOf(title: string): Promise<Record<string, PlainValue>[]> {
 }
 
 const labelsOf = ({ tags }: Image): string[] => tags.map(({ label }) => label);
-const allTags = (): (Name & { label: string; score: number })[] =>
+const allTags = (): (Name & Image['tags'][number])[] =>
   images.flatMap(({ source, key, tags }) => tags.map((tag) => ({ source, key, ...tag })));
 type Name = Pick<Image, 'source' | 'key'>;
 const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const byName = (a: Name, b: Name): number => byCodePoint(a.source, b.source) || byCodePoint(a.key, b.key);
+type Label = Pick<Image['tags'][number], 'vocabulary' | 'label'>;
+const labelId = ({ vocabulary, label }: Label): string => `${vocabulary}\n${label}`;
+const labelOf = ([first]: readonly Label[]): Label => ({
+  vocabulary: first!.vocabulary,
+  label: first!.label,
+});
+const byLabel = (a: Label, b: Label): number =>
+  byCodePoint(a.vocabulary, b.vocabulary) || byCodePoint(a.label, b.label);
 const uriOf = ({ source, key }: Name): string => `${source}/${key}`;
 
 function groups<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
@@ -120,16 +127,31 @@ const expected: Record<string, () => unknown> = {
       .filter((image) => labelsOf(image).includes('drink') && !labelsOf(image).includes('beer'))
       .map(({ source, key }) => ({ source, key })),
   'Label counts': () =>
-    [...groups(allTags(), ({ label }) => label)]
-      .map(([label, tags]) => ({
-        label,
+    [...groups(allTags(), labelId)]
+      .map(([, tags]) => ({
+        ...labelOf(tags),
         images: tags.length,
         mean_score: expect.closeTo(
           tags.reduce((sum, { score }) => sum + score, 0) / tags.length,
           6,
         ) as number,
       }))
-      .sort((a, b) => b.images - a.images || byCodePoint(a.label, b.label)),
+      .sort((a, b) => b.images - a.images || byLabel(a, b)),
+  'Tags of one vocabulary': () =>
+    images
+      .map(({ source, key, tags }) => ({
+        ...{ source, key },
+        drinks: tags.filter(({ vocabulary }) => vocabulary === 'drinks').map(({ label }) => label),
+      }))
+      .filter(({ drinks }) => drinks.length > 0),
+  'Raw scores': () =>
+    [...groups(allTags(), labelId)]
+      .map(([, tags]) => ({
+        ...labelOf(tags),
+        mean: tags.reduce((sum, { score }) => sum + score, 0) / tags.length,
+      }))
+      .sort((a, b) => b.mean - a.mean || byLabel(a, b))
+      .map(({ mean, ...of }) => ({ ...of, mean_cosine: expect.closeTo(mean, 6) as number })),
   'Tags joined with failures': () => [
     {
       source: openStore(place.path('images')).uri,
@@ -160,18 +182,19 @@ const expected: Record<string, () => unknown> = {
       .map(([from, tags]) => ({ score_from: Number(from), images: tags.length }))
       .sort((a, b) => a.score_from - b.score_from),
   'Top images of each label': () =>
-    [...groups(allTags(), ({ label }) => label)]
-      .sort(([a], [b]) => byCodePoint(a, b))
-      .flatMap(([label, tags]) =>
+    [...groups(allTags(), labelId)]
+      .sort(([, [a]], [, [b]]) => byLabel(a!, b!))
+      .flatMap(([, tags]) =>
         tags
           .sort((a, b) => b.score - a.score || byName(a, b))
           .slice(0, 3)
-          .map(({ source, key, score }) => ({ label, source, key, score })),
+          .map(({ source, key, score }) => ({ ...labelOf(tags), source, key, score })),
       ),
   'Labels that occur together': () => {
-    const counts = groups(allTags(), ({ label }) => label);
-    const pairs = images.flatMap((image) =>
-      labelsOf(image).flatMap((a) => labelsOf(image).flatMap((b) => (a < b ? [`${a}\n${b}`] : []))),
+    const labels = images.map((image) => [...new Set(labelsOf(image))]);
+    const counts = groups(labels.flat(), (label) => label);
+    const pairs = labels.flatMap((all) =>
+      all.flatMap((a) => all.flatMap((b) => (a < b ? [`${a}\n${b}`] : []))),
     );
     return [...groups(pairs, (pair) => pair)]
       .map(([pair, { length }]) => {
@@ -213,9 +236,11 @@ const exported = (name: string): Promise<string> => readFile(place.path(name), '
 test('Export to CSV', async () => {
   await rowsOf('Export to CSV');
   const [header, ...lines] = (await exported('tags.csv')).trim().split('\n');
-  expect(header).toBe('source,key,label,score');
-  expect(lines.map((line) => line.split(',').slice(0, 3))).toEqual(
-    images.flatMap(({ source, key, tags }) => tags.map(({ label }) => [source, key, label])),
+  expect(header).toBe('source,key,vocabulary,label,score');
+  expect(lines.map((line) => line.split(',').slice(0, 4))).toEqual(
+    images.flatMap(({ source, key, tags }) =>
+      tags.map(({ vocabulary, label }) => [source, key, vocabulary, label]),
+    ),
   );
 });
 
@@ -224,17 +249,19 @@ test('Export to COCO', async () => {
   const coco = JSON.parse(await exported('coco.json')) as {
     images: { id: number; file_name: string; coco_url: string; width: number }[];
     annotations: { id: number; image_id: number; category_id: number; score: number }[];
-    categories: { id: number; name: string }[];
+    categories: { id: number; name: string; supercategory: string }[];
   };
   expect(coco.images.map(({ file_name: file, coco_url: uri, width }) => [file, uri, width])).toEqual(
     images.map((image) => [image.key, uriOf(image), image.width]),
   );
-  const name = new Map(coco.categories.map((category) => [category.id, category.name]));
+  const name = new Map(
+    coco.categories.map((category) => [category.id, `${category.supercategory} ${category.name}`]),
+  );
   const uris = new Map(coco.images.map((image) => [image.id, image.coco_url]));
   const pairs = coco.annotations.map((of) => `${uris.get(of.image_id)!} ${name.get(of.category_id)!}`);
   expect(pairs.sort()).toEqual(
     allTags()
-      .map((of) => `${uriOf(of)} ${of.label}`)
+      .map((of) => `${uriOf(of)} ${of.vocabulary} ${of.label}`)
       .sort(),
   );
   expect(new Set(coco.annotations.map(({ id }) => id)).size).toBe(coco.annotations.length);

@@ -106,7 +106,7 @@ it('gives the figures of the reference; its calibration tags by thresholds', asy
   for (const row of await rowsOf('tags')) {
     const wanted = raw
       .get(row.key)!
-      .map(({ label, score }) => ({ label, score: applyCalibration(score, calibration) }))
+      .map((tag) => ({ ...tag, score: applyCalibration(tag.score, calibration), rawScore: tag.score }))
       .filter(({ label, score }) => score >= thresholdOf(calibration, label));
     expect(row.tags).toEqual(wanted);
     tags += wanted.length;

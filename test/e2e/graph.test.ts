@@ -163,6 +163,35 @@ it('tags with links that a language model makes for what the model was not train
   expect(server.calls).toHaveLength(2);
 }, 240_000);
 
+it('links the categories of each vocabulary that has no graph of its own, in a run of its own', async () => {
+  const [trained, ...others] = names.slice(5, 10) as [string, string, string, string, string];
+  const own: GraphEdge = { source: trained, target: others[0], relation: 'functional', strength: 0.5 };
+  writeTrainedModel(place.path('model-of-several'), { categories: [trained], edges: [own], head: true });
+  for (const [i, name] of ['a', 'b', 'c'].entries())
+    await writeFile(place.path(`${name}.json`), JSON.stringify([trained, others[i + 1]]));
+  await writeFile(place.path('given.json'), JSON.stringify({ edges: [] }));
+  await writeCorpus(place.path('few-images'), 3, 0);
+  await writeFile(
+    place.path('several.yaml'),
+    `graph: { provider: llm, llm: oracle }\nllmBaseUrl: ${server.baseUrl}\n`,
+  );
+  const result = await run(
+    ...['tag', 'few-images', '--categories', 'a.json', '--categories', 'b.json', '--categories', 'c.json'],
+    ...['--graph', 'b=given.json', '--out', 'several', '--model', 'model-of-several'],
+    ...['--config', 'several.yaml', '--json'],
+  );
+  expect(result.code, result.stderr).toBe(0);
+  expect(callsByCategory(server)).toEqual({ [others[1]]: 1, [others[3]]: 1 });
+  for (const [name, asked] of [
+    ['a', others[1]],
+    ['c', others[3]],
+  ] as const) {
+    const { edges } = await builtGraph(place.path('several', '_graph', name));
+    expect(new Set(edges.slice(1).map(({ target }) => target))).toEqual(new Set([asked]));
+  }
+  expect(existsSync(place.path('several', '_graph', 'b'))).toBe(false);
+}, 240_000);
+
 it.each([
   ['no model is named', ['--provider', 'llm'], /graph\.llm .*name the language model/],
   ['a ceiling has no prices', ['--llm-max-cost-usd', '1'], /both prices of tokens are 0/],

@@ -9,6 +9,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MANIFEST, PLAN_INDEX, RUN_RECORD } from '../../data/run/layout.ts';
+import type { TagSpec } from '../../data/run/record.ts';
 import { readJson } from '../../data/store/json.ts';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
 import { jsonOf } from '../support/cli.ts';
@@ -67,9 +68,11 @@ it('a run of the first release is one to be incremental to', async () => {
   // Its record and plan as they were written then.
   const output = openStore(runs.place.path('out-old'));
   const record = (await readJson(output, RUN_RECORD)) as { kind?: string; spec: Record<string, unknown> };
-  const { sources } = record.spec as { sources: { uri: string }[] };
+  const { sources, vocabularies } = record.spec as Pick<TagSpec, 'sources' | 'vocabularies'>;
+  const { categories: vocabulary, graph, topK, threshold } = vocabularies[0]!;
   const unwritten = { sources: undefined, keys: undefined, unsigned: undefined, requesterPays: undefined };
-  const spec = { ...record.spec, ...unwritten, source: sources[0]!.uri };
+  const written = { source: sources[0]!.uri, vocabulary, graph, topK, threshold };
+  const spec = { ...record.spec, ...unwritten, vocabularies: undefined, ...written };
   await output.put(RUN_RECORD, JSON.stringify({ ...record, kind: undefined, spec }));
   const plan = (await readJson(output, PLAN_INDEX)) as object;
   await output.put(PLAN_INDEX, JSON.stringify({ ...plan, duplicates: undefined, archived: undefined }));

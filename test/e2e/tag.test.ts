@@ -13,7 +13,17 @@ import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const IMAGES = 1000;
-const SUMMARY_FIELDS = ['run', 'images', 'tagged', 'failed', 'failuresByCode', 'parts', 'output', 'seconds'];
+const SUMMARY_FIELDS = [
+  'run',
+  'images',
+  'tagged',
+  'failed',
+  'failuresByCode',
+  'parts',
+  'scores',
+  'output',
+  'seconds',
+];
 
 let place: Workplace;
 let s3: TestS3;
@@ -135,7 +145,7 @@ it('finishes a run of no images', async () => {
 
 it.each([
   ['an output inside the source', ['good', 'good/out'], /lies inside the source/],
-  ['other inputs for the folder of a run', ['empty', 'out-good'], /sources: .*good.* -> .*empty/],
+  ['other inputs for the folder of a run', ['empty', 'out-good'], /sources\.0\.uri: .*good.* -> .*empty/],
   ['a source that is not there', ['nowhere', 'out-none'], /nowhere/],
   ['a bucket that is not there', ['s3://nothing-here', 'out-none'], /nothing-here/],
 ])('refuses %s', async (_, [source, out], message) => {

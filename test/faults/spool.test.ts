@@ -9,8 +9,10 @@ import { tagShard, type ShardProgress } from '../../activities/tag/tagShard.ts';
 import { Window } from '../../activities/tag/window.ts';
 import type { DecodePool } from '../../data/images/decodePool.ts';
 import { Failure } from '../../data/failure.ts';
+import { spoolKey } from '../../data/run/layout.ts';
 import type { PlanEntry } from '../../data/run/plan.ts';
 import { openStore } from '../../data/store/open.ts';
+import { plainTagRows } from '../parquet/rows.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
 import { readRows } from '../support/runRows.ts';
 import { failureOf } from '../support/s3.ts';
@@ -62,6 +64,8 @@ const outcomes: fc.Arbitrary<Outcome> = fc.oneof(
           fc.record({
             label: fc.string(),
             score: fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0),
+            rawScore: fc.option(fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0)),
+            vocabulary: fc.option(fc.string()),
           }),
           { maxLength: 3 },
         ),
@@ -111,6 +115,18 @@ describe('what the spool remembers', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('tags that an earlier release spooled are not known whole, and nobody is suspected for them', async () => {
+    const output = freshStore();
+    const row = { ...plainTagRows(1, 0, 1)[0]!, tags: [{ label: 'dog', score: 0.5 }] };
+    for (const attempt of ['a', 'b'])
+      await output.put(spoolKey(7, attempt, 0), JSON.stringify({ rows: [{ at: 0, tagged: row }], limit: 1 }));
+    expect(await readSpool(output, 7)).toEqual({
+      outcomes: new Map(),
+      suspects: new Set(),
+      crashers: new Set(),
+    });
   });
 
   it('suspects are what two lost attempts were at work on; who was lost alone is the cause', async () => {

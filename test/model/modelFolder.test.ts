@@ -42,7 +42,7 @@ async function scores(dir: string): Promise<number[]> {
   const model = openModelFolder(dir);
   const categories = ['dog', 'red apple', 'fire engine'].map((name) => ({ name }));
   const text = await encodeCategories(model, categories, device);
-  const tagger = await createTagger(model, { text, asked: 3, edges: [], hopOffsets: [3] }, device, {
+  const tagger = await createTagger(model, [{ text, asked: 3, edges: [], hopOffsets: [3] }], device, {
     batchSize: 2,
     embedding: false,
   });

@@ -52,7 +52,7 @@ test.each(['anchored', 'residual', 'plain'] as const)(
       edges,
       hopOffsets: [30, 35, 40],
     };
-    const { bytes } = buildTaggingGraph(model, vocabulary, { batchSize: 4, embedding: true });
+    const { bytes } = buildTaggingGraph(model, [vocabulary], { batchSize: 4, embedding: true });
     const ops = opsOf(bytes);
     expect(ops, 'the head is in the graph').toContain('LeakyRelu');
     expect(SCATTERS.filter((op) => ops.has(op))).toEqual([]);

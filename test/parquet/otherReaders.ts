@@ -30,7 +30,7 @@ export function plainRows(rows: readonly (TagRow | FailureRow)[]): Plain[] {
       last_modified: row.lastModifiedMs === null ? null : new Date(Math.floor(row.lastModifiedMs)),
       width: row.width,
       height: row.height,
-      tags: row.tags.map(({ label, score }) => ({ label, score })),
+      tags: row.tags.map(({ rawScore, ...tag }) => ({ ...tag, raw_score: rawScore })),
       ...(row.embedding && { embedding: [...row.embedding] }),
     };
   });

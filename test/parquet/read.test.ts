@@ -95,6 +95,11 @@ it('names the columns there are where one is missing', async () => {
   );
 });
 
+it('reads parts of runs whose tags were a label and a score', async () => {
+  const part = new Uint8Array(readFileSync(new URL('schema-2-tags.parquet', FIXTURES)));
+  expect(await readTagRows(part)).toEqual(plainTagRows(3, 2, 5));
+});
+
 it('reads parts of runs that had one source and did not name it', async () => {
   const read = (name: string) => new Uint8Array(readFileSync(new URL(name, FIXTURES)));
   const source = 's3://bucket/photos';

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import type { FailureRow, PartMetadata, TagRow } from '../../data/parquet/tagRows.ts';
 
-export const METADATA: PartMetadata = { run: 'run-1', model: 'a'.repeat(64), vocabulary: 'b'.repeat(64) };
+export const METADATA: PartMetadata = {
+  run: 'run-1',
+  model: 'a'.repeat(64),
+  vocabulary: 'b'.repeat(64),
+  scores: 'calibrated',
+};
 
 /** Any text that UTF-8 can hold, of every script, with controls and quotes among it. */
 const text = (maxLength: number): fc.Arbitrary<string> =>
@@ -23,7 +28,10 @@ export const tagRow = (dimension?: number): fc.Arbitrary<TagRow> =>
     lastModifiedMs: fc.option(fc.integer({ min: -1e12, max: 4e12 })),
     width: fc.nat({ max: 0x7fffffff }),
     height: fc.nat({ max: 0x7fffffff }),
-    tags: fc.array(fc.record({ label: text(12), score }), { maxLength: 12 }),
+    tags: fc.array(
+      fc.record({ label: text(12), score, rawScore: fc.option(score), vocabulary: fc.option(text(8)) }),
+      { maxLength: 12 },
+    ),
     ...(dimension !== undefined && {
       embedding: fc
         .array(score, { minLength: dimension, maxLength: dimension })
@@ -55,6 +63,8 @@ export function plainTagRows(count: number, tagCount: number, labelCount: number
     tags: Array.from({ length: tagCount }, (_, j) => ({
       label: `category ${(i + j) % labelCount}`,
       score: Math.fround(1 / (1 + j + (i % 97) / 100)),
+      rawScore: null,
+      vocabulary: null,
     })),
   }));
 }

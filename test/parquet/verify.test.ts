@@ -29,7 +29,11 @@ describe('verifyPart', () => {
     ['another time', changed({ lastModifiedMs: 5 }), /row 20 .*last_modified/],
     ['another width', changed({ width: 1 }), /row 20 .*width/],
     ['a tag less', changed({ tags: rows[20]!.tags.slice(1) }), /row 20 .*it has 3 tags for 2/],
-    ['another label', changed({ tags: [{ label: 'x', score: 1 }, ...rows[20]!.tags.slice(1)] }), /tag 0/],
+    ...(['label', 'vocabulary', 'rawScore'] as const).map((field): [string, TagRow[], RegExp] => {
+      const [first, ...others] = rows[20]!.tags;
+      const other = { ...first!, [field]: field === 'rawScore' ? 0.5 : 'x' };
+      return [`another ${field}`, changed({ tags: [other, ...others] }), /tag 0/];
+    }),
     ['a score one float32 away', nudged(), /row 20 .*tag 2 differs/],
     [
       'another embedding',

@@ -17,6 +17,9 @@ import { METADATA, failureRow, plainTagRows, tagRow } from './rows.ts';
 const encode = (rows: TagRow[], embedding = false): Uint8Array =>
   encodeTagRows(rows, { embedding, metadata: METADATA });
 
+/** What an uncalibrated tag of an unnamed vocabulary has. */
+const OTHERS = { rawScore: null, vocabulary: null };
+
 const HEAD = [
   ['key', 'VARCHAR'],
   ['source', 'VARCHAR'],
@@ -26,7 +29,7 @@ const HEAD = [
   ['last_modified', 'TIMESTAMP WITH TIME ZONE'],
   ['width', 'INTEGER'],
   ['height', 'INTEGER'],
-  ['tags', 'STRUCT("label" VARCHAR, score FLOAT)[]'],
+  ['tags', 'STRUCT("label" VARCHAR, score FLOAT, raw_score FLOAT, vocabulary VARCHAR)[]'],
 ];
 
 async function describeWithDuckDb(path: string): Promise<unknown[]> {
@@ -73,7 +76,7 @@ describe('a tags part', () => {
           'timestamp[ms, tz=UTC]',
           'int32 not null',
           'int32 not null',
-          'list<element: struct<label: string not null, score: float not null> not null> not null',
+          'list<element: struct<label: string not null, score: float not null, raw_score: float, vocabulary: string> not null> not null',
           'list<element: float not null> not null',
         ]);
         expect(read.metadata).toMatchObject({ 'c2srt.run': METADATA.run });
@@ -101,12 +104,13 @@ describe('a tags part', () => {
     expect(await withFile(bytes, (path) => queryDuckDb(path, 'SELECT * FROM read_parquet($1)'))).toEqual([]);
   });
 
-  it('names its run, model and vocabulary', async () => {
+  it('names its run, model and vocabulary, and says what its scores are', async () => {
     expect((await readInfo(encode([]))).metadata).toEqual({
-      'c2srt.schema': '2',
+      'c2srt.schema': '3',
       'c2srt.run': METADATA.run,
       'c2srt.model': METADATA.model,
       'c2srt.vocabulary': METADATA.vocabulary,
+      'c2srt.scores': METADATA.scores,
     });
   });
 
@@ -137,7 +141,7 @@ describe('a tags part', () => {
   it('bounds its row groups however long the tag lists are', async () => {
     const rows = plainTagRows(140, 7586, 7586);
     const bytes = encode(rows);
-    expect((await readInfo(bytes)).rowGroups).toBe(2);
+    expect((await readInfo(bytes)).rowGroups).toBe(3);
     await verifyPart(bytes, rows);
     const read = await withFile(bytes, (path) =>
       queryDuckDb(path, 'SELECT min(len(tags)) AS low, max(len(tags)) AS high FROM read_parquet($1)'),
@@ -156,15 +160,19 @@ describe('a tags part', () => {
 
   it('keeps float32 scores to the bit, -0 as 0', async () => {
     const scores = [1, Math.fround(0.1), 2 ** -149, -Math.fround(0.3), 3.4028234663852886e38, 0];
-    const tags = scores.map((score, i) => ({ label: `l${i}`, score }));
+    const tags = scores.map((score, i) => ({ ...OTHERS, label: `l${i}`, score, rawScore: score }));
     const [row] = plainTagRows(1, 0, 1);
-    const read = await readTagRows(encode([{ ...row!, tags: [...tags, { label: 'm', score: -0 }] }]));
+    const read = await readTagRows(
+      encode([{ ...row!, tags: [...tags, { ...OTHERS, label: 'm', score: -0, rawScore: -0 }] }]),
+    );
     expect(read[0]!.tags.map(({ score }) => score)).toEqual([...scores, 0]);
+    expect(read[0]!.tags.map(({ rawScore }) => rawScore)).toEqual([...scores, 0]);
   });
 
   it.each<[string, Partial<TagRow>]>([
-    ['a score that is not a number', { tags: [{ label: 'x', score: NaN }] }],
-    ['a score beyond float32', { tags: [{ label: 'x', score: 1e39 }] }],
+    ['a score that is not a number', { tags: [{ ...OTHERS, label: 'x', score: NaN }] }],
+    ['a score beyond float32', { tags: [{ ...OTHERS, label: 'x', score: 1e39 }] }],
+    ['a raw score that is not a number', { tags: [{ ...OTHERS, label: 'x', score: 1, rawScore: NaN }] }],
     ['a key that is not valid Unicode', { key: 'a\ud800' }],
     ['a width that is not an integer', { width: 1.5 }],
     ['a negative size', { sizeBytes: -1 }],

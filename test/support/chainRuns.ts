@@ -10,8 +10,10 @@ import { tagShard } from '../../activities/tag/tagShard.ts';
 import { Turn } from '../../activities/tag/turn.ts';
 import { Failure } from '../../data/failure.ts';
 import { readChain } from '../../data/chain/chain.ts';
+import { vocabularyKeys } from '../../data/run/layout.ts';
 import { claimRunFolder, runIdOf, type TagRecord, type TagSpec } from '../../data/run/record.ts';
 import { rowNames } from '../../data/run/rowNames.ts';
+import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
 import { attemptOptions } from './shardBench.ts';
@@ -62,11 +64,8 @@ export async function runInProcess(
       exclude: [],
       since: null,
       retry: null,
-      vocabulary: 'v',
-      graph: null,
+      vocabularies: [soleVocabulary('v')],
       model: 'm',
-      topK: null,
-      threshold: null,
       embedding: false,
       shardSize: 3,
       maxBytes: 1000,
@@ -96,13 +95,13 @@ export async function runInProcess(
     imageSide: SIDE,
     decide: (scores) =>
       [...scores]
-        .map((score, i) => ({ label: LABELS[i]!, score }))
+        .map((score, i) => ({ label: LABELS[i]!, score, rawScore: null, vocabulary: null }))
         .filter(({ score }) => score >= 0.5)
         .sort((a, b) => b.score - a.score),
     concurrency: 4,
     turn: new Turn(),
     embedding: spec.embedding,
-    metadata: { run: record.id, model: 'm', vocabulary: 'v' },
+    metadata: { run: record.id, model: 'm', vocabulary: 'v', scores: 'raw' },
     fingerprint: { engine: 'test' },
     rowName: rowNames(spec.sources),
     planShard: planReader(output),
@@ -110,6 +109,7 @@ export async function runInProcess(
   const tagger = contentTagger(spec.embedding);
   for (let shard = 0; shard < index.shards; shard++)
     await tagShard(context, shard, attemptOptions(`attempt-${shard}`, { tagger }));
+  await output.put(vocabularyKeys('none').json, JSON.stringify({ model: 'm', calibrated: false }));
   await finishRun(output, record, 'none', () => undefined);
 }
 

@@ -4,6 +4,7 @@ import { parsePreprocessConfig } from '../../data/images/preprocessConfig.ts';
 import { planShardKey, PLAN_INDEX } from '../../data/run/layout.ts';
 import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
 import { oneSource, type TagRecord } from '../../data/run/record.ts';
+import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { SharedTagger } from '../../activities/tag/dependencies.ts';
 import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
@@ -54,11 +55,8 @@ export async function shardContext(
       exclude: [],
       since: null,
       retry: null,
-      vocabulary: 'v',
-      graph: null,
+      vocabularies: [soleVocabulary('v')],
       model: 'm',
-      topK: null,
-      threshold: null,
       embedding: false,
       shardSize: 1000,
       maxBytes,
@@ -72,11 +70,11 @@ export async function shardContext(
     record,
     decoder,
     imageSide: SIDE,
-    decide: (scores) => [{ label: 'brightness', score: scores[0]! }],
+    decide: (scores) => [{ label: 'brightness', score: scores[0]!, rawScore: null, vocabulary: null }],
     concurrency: 4,
     turn: new Turn(),
     embedding: false,
-    metadata: { run: 'run', model: 'm', vocabulary: 'v' },
+    metadata: { run: 'run', model: 'm', vocabulary: 'v', scores: 'raw' },
     fingerprint: { engine: 'test' },
     rowName: ({ key }) => ({ key, source: source.uri }),
     planShard: planReader(output),

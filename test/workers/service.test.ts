@@ -28,8 +28,8 @@ const pixels = (images: number): Uint8Array<ArrayBuffer> =>
 test('several taggers at once give what each gives alone', async () => {
   const inference = start(4);
   const [three, five] = await Promise.all([
-    inference.tagger('three', model, axes(3), { embedding: false }),
-    inference.tagger('five', model, axes(5), { embedding: true }),
+    inference.tagger('three', model, [axes(3)], { embedding: false }),
+    inference.tagger('five', model, [axes(5)], { embedding: true }),
   ]);
   expect([three.batchSize, five.batchSize]).toEqual([4, 4]);
   const [a, b, c] = await Promise.all([three.run(pixels(4)), five.run(pixels(4)), three.run(pixels(2))]);
@@ -43,32 +43,32 @@ test('several taggers at once give what each gives alone', async () => {
 
 test('a tagger is shared, outlives one of its users, and can be opened again after all have left', async () => {
   const inference = start(2);
-  const first = await inference.tagger('shared', model, axes(3), { embedding: false });
-  const second = await inference.tagger('shared', model, axes(3), { embedding: false });
+  const first = await inference.tagger('shared', model, [axes(3)], { embedding: false });
+  const second = await inference.tagger('shared', model, [axes(3)], { embedding: false });
   const { scores } = await first.run(pixels(2));
   await first.release();
   expect((await second.run(pixels(2))).scores).toEqual(scores);
   await second.release();
   // Two more keys push it out of what is kept open.
   for (const key of ['other', 'another'])
-    await (await inference.tagger(key, model, axes(4), { embedding: false })).release();
-  const again = await inference.tagger('shared', model, axes(3), { embedding: false });
+    await (await inference.tagger(key, model, [axes(4)], { embedding: false })).release();
+  const again = await inference.tagger('shared', model, [axes(3)], { embedding: false });
   expect((await again.run(pixels(2))).scores).toEqual(scores);
 });
 
 test('a tagger that cannot be opened says why, and the thread goes on', async () => {
   const inference = start(2);
   const missing = { ...model, dir: join(model.dir, 'missing') };
-  await expect(inference.tagger('bad', missing, axes(3), { embedding: false })).rejects.toMatchObject({
+  await expect(inference.tagger('bad', missing, [axes(3)], { embedding: false })).rejects.toMatchObject({
     code: 'Model.NotFound',
   });
-  const good = await inference.tagger('bad', model, axes(3), { embedding: false });
+  const good = await inference.tagger('bad', model, [axes(3)], { embedding: false });
   expect((await good.run(pixels(1))).scores).toHaveLength(3);
 });
 
 test('close lets what was asked before finish, and refuses what comes after', async () => {
   const inference = start(8);
-  const tagger = await inference.tagger('k', model, axes(3), { embedding: false });
+  const tagger = await inference.tagger('k', model, [axes(3)], { embedding: false });
   const runs = Array.from({ length: 5 }, () => tagger.run(pixels(8)));
   await inference.close();
   for (const { scores } of await Promise.all(runs)) expect(scores).toHaveLength(24);

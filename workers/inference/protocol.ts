@@ -22,7 +22,7 @@ export interface Calls extends TrainingCalls {
     parameters: {
       key: string;
       modelDir: string;
-      vocabulary: Vocabulary;
+      vocabularies: readonly Vocabulary[];
       options: Omit<TaggerOptions, 'batchSize'>;
     };
     result: { batchSize: number };

@@ -53,9 +53,9 @@ class ThreadedInference implements InferenceService {
   encodeCategories: Inference['encodeCategories'] = (model, categories) =>
     this.call('encodeCategories', { modelDir: model.dir, categories });
 
-  tagger: Inference['tagger'] = async (key, model, vocabulary, options) => {
+  tagger: Inference['tagger'] = async (key, model, vocabularies, options) => {
     const { batchSize } = await this.taggers.use(key, () =>
-      this.call('openTagger', { key, modelDir: model.dir, vocabulary, options }),
+      this.call('openTagger', { key, modelDir: model.dir, vocabularies, options }),
     );
     return {
       batchSize,

@@ -25,9 +25,10 @@ const handlers: {
   encodeCategories: ({ modelDir, categories }) =>
     encodeCategories(openModelFolder(modelDir), categories, device),
 
-  async openTagger({ key, modelDir, vocabulary, options }) {
+  async openTagger({ key, modelDir, vocabularies, options }) {
     const model = openModelFolder(modelDir);
-    const create = (size: number) => createTagger(model, vocabulary, device, { ...options, batchSize: size });
+    const create = (size: number) =>
+      createTagger(model, vocabularies, device, { ...options, batchSize: size });
     const tagger = await chooseBatchSize(create, { device, requested: batchSize });
     taggers.set(key, tagger);
     return { batchSize: tagger.batchSize };

@@ -84,8 +84,8 @@ export interface GraphResult {
 export interface GraphPlanActivities {
   planGraph(run: GraphRun): Promise<GraphPlanSummary>;
   /**
-   * Writes the folder of the run that links a tag run's categories; null where nothing is to be linked by a language
-   * model.
+   * Writes the folder of the run that links the categories of a tag run's vocabulary, the first that is not linked yet;
+   * null where nothing is left to be linked by a language model.
    */
   beginLinking(tagRun: GraphRun): Promise<StageRun | null>;
 }

@@ -129,16 +129,18 @@ export async function tagCorpus({ output, controls }: TagCorpusInput): Promise<T
 /** Has a language model link the categories that the model's own graph lacks, where the run asks for that. */
 async function linkCategories(output: string, controls: GraphControls): Promise<void> {
   const planner = proxyActivities<GraphPlanActivities>(inference(controls.heartbeatTimeoutS));
-  const run = await planner.beginLinking({ output });
-  if (run === null || run.finished) return;
-  await runStage({
-    run,
-    workflow: 'buildGraph',
-    input: { output: run.uri, controls },
-    attach: () => undefined,
-    waitForOther: () => undefined,
-    isFinished: async () => (await planner.beginLinking({ output }))?.finished ?? true,
-  });
+  // One after another: the limits of requests are those of each.
+  for (let next; (next = await planner.beginLinking({ output })) !== null;) {
+    const run = next;
+    await runStage({
+      run,
+      workflow: 'buildGraph',
+      input: { output: run.uri, controls },
+      attach: () => undefined,
+      waitForOther: () => undefined,
+      isFinished: async () => (await planner.beginLinking({ output }))?.id !== run.id,
+    });
+  }
 }
 
 /** Rate and time left of what is committed. */

@@ -31,10 +31,12 @@ export interface TagCorpusInput extends TagRun {
 
 export interface TagCorpusResult extends Counts {
   parts: number;
+  /** Whether the rows' scores are calibrated; runs of earlier releases do not tell. */
+  scores?: 'calibrated' | 'raw';
 }
 
 export interface TagShardsInput extends ShardRange {
-  /** Name of the vocabulary artifact. */
+  /** Names of the vocabularies' artifacts, as one text. */
   artifact: string;
   /** Shards handed out at once. */
   window: number;
@@ -52,7 +54,7 @@ export interface CorpusActivities {
 
 /** Activities that need the model. On the `gpu` queue. */
 export interface TagActivities {
-  /** Returns the name of the vocabulary artifact. */
+  /** Returns the names of the vocabularies' artifacts, as one text. */
   prepareVocabulary(run: TagRun): Promise<string>;
   tagShard(shard: TagRun & { shard: number; artifact: string }): Promise<Counts>;
 }

@@ -20,6 +20,7 @@ export async function prepareEvaluation(
   const { spec } = record;
   const { cache, inference, openStore, resolveModel } = dependencies;
 
+  const asked = { name: null, categories: spec.vocabulary, graph: spec.graph };
   const scorer = async (uri: string, systems: System[], isTrainingFree: boolean): Promise<ScorerPlan> => {
     const { dir, hash } = await resolveModel(uri);
     const folder = openModelFolder(dir);
@@ -29,7 +30,7 @@ export async function prepareEvaluation(
       systems,
       model: uri,
       hash,
-      vocabulary: await prepareVocabulary(output, cache, { record, model, hash, inference }),
+      vocabulary: await prepareVocabulary(output, cache, asked, { model, hash, inference }),
       trainingFree: isTrainingFree ? trainingFree(folder.config.c2srt, spec.settings.patches) : null,
     };
   };

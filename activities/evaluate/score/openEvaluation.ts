@@ -138,7 +138,7 @@ async function openScorer(
     byPixels.set(pixels, (group = { loader, imageBytes: side * side * 3, scorers: [] }));
   }
   const { systems, trainingFree } = plan;
-  const tagger = await inference.tagger(`${key} ${systems.join(' ')}`, model, vocabulary, {
+  const tagger = await inference.tagger(`${key} ${systems.join(' ')}`, model, [vocabulary], {
     embedding: false,
     ...(trainingFree && { trainingFree }),
   });

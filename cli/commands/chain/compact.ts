@@ -13,7 +13,7 @@ import {
 } from '../../../data/chain/compactRecord.ts';
 import { specDifferences } from '../../../data/run/differences.ts';
 import { COMPACT_RECORD, MANIFEST, PART_KINDS, SUCCESS } from '../../../data/run/layout.ts';
-import { modelHashOf } from '../../../data/run/modelHash.ts';
+import { modelOfRun } from '../../../data/run/runModel.ts';
 import { partitioning } from '../../../data/chain/partition.ts';
 import { readJson } from '../../../data/store/json.ts';
 import { readRunRecord, runIdOf } from '../../../data/run/record.ts';
@@ -158,13 +158,17 @@ async function claim(output: ObjectStore, record: CompactRecord): Promise<void> 
   );
 }
 
-/** Where the runs of a chain differ in model or vocabulary, both are named. */
+/** Where the runs of a chain differ in model, vocabulary or scores, both are named. */
 async function metadataOf(chain: readonly ChainRun[], { uri }: ObjectStore) {
   const distinct = (values: readonly string[]): string => [...new Set(values)].join(',');
+  const models = await Promise.all(chain.map(({ output }) => modelOfRun(output)));
   return {
     run: runIdOf('tag', uri),
-    model: distinct(await Promise.all(chain.map(({ output }) => modelHashOf(output)))),
-    vocabulary: distinct(chain.map(({ record }) => record.spec.vocabulary)),
+    model: distinct(models.map(({ hash }) => hash)),
+    vocabulary: distinct(
+      chain.flatMap(({ record }) => record.spec.vocabularies.map(({ categories }) => categories)),
+    ),
+    scores: distinct(models.map(({ scores = 'unknown' }) => scores)),
   };
 }
 

@@ -6,19 +6,20 @@ import { graphHash, parseGraph } from '../../../data/graphFile.ts';
 import { readChain, type ChainRun } from '../../../data/chain/chain.ts';
 import { addCounts, noCounts, type Counts } from '../../../data/run/counts.ts';
 import { FAILURE_CODES, TRANSIENT_CODES } from '../../../data/run/failureCodes.ts';
-import { CATEGORIES, GRAPH, LINKED_GRAPH, MANIFEST, SUCCESS } from '../../../data/run/layout.ts';
+import { MANIFEST, SUCCESS, vocabularyInputs } from '../../../data/run/layout.ts';
 import { readJson } from '../../../data/store/json.ts';
 import { readRunRecord, type TagSpec } from '../../../data/run/record.ts';
+import type { RunVocabulary } from '../../../data/run/vocabularies.ts';
 import { openStore } from '../../../data/store/open.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import { temporalConnection } from '../../../infra/temporalConnection.ts';
 import { EXIT } from '../../exit.ts';
-import type { Inputs } from '../../inputs.ts';
 import { prefetchModel } from '../../models.ts';
 import { CONTROL_SETTINGS, settingsOf, WORKER_SETTINGS, withSettings } from '../../options.ts';
 import { claimRun, refuseDifferent } from '../../../data/run/claim.ts';
 import { launch } from '../../run/launch.ts';
 import { folderOfRun, runOfFolder } from '../../run/runReference.ts';
+import { runVocabularyOf, type AskedVocabulary } from '../../vocabularies.ts';
 import { refuseNested, reportFinished } from '../tag.ts';
 
 interface RetryFlags {
@@ -52,13 +53,15 @@ async function retryFailures(runName: string, flags: RetryFlags): Promise<number
   const parent = await folderOfRun(runName, settings);
   const chain = await readChain(parent, openStore);
   const { link, ...of } = chain.at(-1)!.record.spec;
-  const inputs = await inputsOf(parent, { ...of, link });
+  const vocabularies = await Promise.all(
+    of.vocabularies.map((vocabulary) => askedBefore(parent, vocabulary, link !== undefined)),
+  );
   const codes = codesFlag(flags.codes);
   // What there is to try again the chain says: lists and inventories are not read once more.
   const sources = of.sources.map(({ uri }) => ({ uri, inventory: null }));
-  const graph = inputs.graph?.hash ?? null;
   const retry = { parent: parent.uri, codes };
-  const spec: TagSpec = { ...of, sources, keys: [], graph, since: null, retry };
+  const asked = { sources, keys: [], vocabularies: vocabularies.map(runVocabularyOf) };
+  const spec: TagSpec = { ...of, ...asked, since: null, retry };
   const run = runOfFolder('tag', flags.out);
   const output = openStore(run.output);
   refuseNested(sources, run.output);
@@ -75,7 +78,7 @@ async function retryFailures(runName: string, flags: RetryFlags): Promise<number
   if (!(await temporalConnection(process.env))) await prefetchModel(spec.model, json);
   if (!existing) {
     const createdAt = new Date().toISOString();
-    await claimRun(output, inputs, {
+    await claimRun(output, vocabularies, {
       version: 1,
       kind: 'tag',
       id: run.id,
@@ -117,16 +120,19 @@ async function mayHaveFailures(
   return Object.keys(failuresByCode).some((code) => codes === null || codes.includes(code));
 }
 
-/** The parent's inputs, as its folder keeps them; with the graph that a language model has completed for it. */
-async function inputsOf(
+/** A vocabulary of the parent, as its folder keeps it; with the graph that a language model has completed for it. */
+async function askedBefore(
   parent: ObjectStore,
-  { graph, link }: Pick<TagSpec, 'graph'> & { link: TagSpec['link'] | undefined },
-): Promise<Inputs> {
-  const categories = parseCategories((await parent.get(CATEGORIES)).body, CATEGORIES);
-  const key = graph !== null ? GRAPH : link !== undefined ? LINKED_GRAPH : undefined;
+  { name, graph, topK, threshold }: RunVocabulary,
+  isLinked: boolean,
+): Promise<AskedVocabulary> {
+  const keys = vocabularyInputs(name);
+  const categories = parseCategories((await parent.get(keys.categories)).body, keys.categories);
+  const asked = { name, categories, graph: undefined, topK, threshold };
+  const key = graph !== null ? keys.graph : isLinked ? keys.linkedGraph : undefined;
   // For an untrained head nothing is linked, whatever the run asks for.
-  if (key === undefined || !(await parent.head(key))) return { categories, graph: undefined };
+  if (key === undefined || !(await parent.head(key))) return asked;
   const { body } = await parent.get(key);
   const hash = graphHash(parseGraph(body, key));
-  return { categories, graph: { hash, json: Buffer.from(body).toString() } };
+  return { ...asked, graph: { hash, json: Buffer.from(body).toString() } };
 }

@@ -18,6 +18,7 @@ const INDEX = 'index.jsonl';
 
 interface SampleFlags {
   label: string;
+  vocabulary?: string;
   n: string;
   out: string;
   random?: boolean;
@@ -30,6 +31,7 @@ interface Sampled {
   source: string;
   version_id: string | null;
   label: string;
+  vocabulary: string | null;
   score: number;
   etag: string | null;
   width: number;
@@ -49,6 +51,7 @@ export function sampleCommand(program: Command, finish: (code: number) => void):
     .argument('<run>', "the run's folder or id, or the folder of a compacted data set")
     .requiredOption('--label <name>', 'the tag')
     .requiredOption('--out <dir>', 'the folder to write to')
+    .option('--vocabulary <name>', 'the vocabulary that the tag is of (default: any)')
     .option('--n <n>', 'how many images', '20')
     .option('--random', 'any of them, not those with the highest scores')
     .option('--seed <n>', 'with --random: the same number picks the same images', '0');
@@ -58,7 +61,7 @@ export function sampleCommand(program: Command, finish: (code: number) => void):
     const seed = flags.random ? wholeNumber('--seed', flags.seed, 0) : undefined;
     const output = await folderOfRun(run, settingsOf({ ...flags }));
     const [found, access] = await withTables(output, { withChain: true }, async (connection, how) => [
-      await findImages(connection, flags.label, limit, seed),
+      await findImages(connection, flags, limit, seed),
       how,
     ]);
     await mkdir(flags.out, { recursive: true });
@@ -73,20 +76,28 @@ export function sampleCommand(program: Command, finish: (code: number) => void):
   });
 }
 
-/** Images with a tag by falling score; with a seed in an order that only that and the keys decide. */
+/**
+ * Images with a tag by falling score; with a seed in an order that only that and the keys decide. Where several
+ * vocabularies gave an image the tag, its highest score counts.
+ */
 async function findImages(
   connection: DuckDBConnection,
-  label: string,
+  { label, vocabulary }: SampleFlags,
   limit: number,
   seed: number | undefined,
 ): Promise<Found[]> {
-  const order =
-    seed === undefined ? 'tag.score DESC, source, key' : 'md5($seed || source || key), source, key';
+  const order = seed === undefined ? 'score DESC, source, key' : 'md5($seed || source || key), source, key';
   const reader = await connection.runAndReadAll(
-    `SELECT key, source, version_id, tag.score AS score, etag, width, height
+    `SELECT key, source, version_id, tag.vocabulary AS vocabulary, tag.score AS score, etag, width, height
      FROM (SELECT *, unnest(tags) AS tag FROM current WHERE code IS NULL)
-     WHERE tag.label = $label ORDER BY ${order} LIMIT ${limit}`,
-    { label, ...(seed !== undefined && { seed: String(seed) }) },
+     WHERE tag.label = $label${vocabulary === undefined ? '' : ' AND tag.vocabulary = $vocabulary'}
+     QUALIFY row_number() OVER (PARTITION BY source, key ORDER BY tag.score DESC, tag.vocabulary) = 1
+     ORDER BY ${order} LIMIT ${limit}`,
+    {
+      label,
+      ...(vocabulary !== undefined && { vocabulary }),
+      ...(seed !== undefined && { seed: String(seed) }),
+    },
   );
   return reader.getRowObjects() as unknown as Found[];
 }
@@ -98,8 +109,8 @@ async function fetchImage(
   found: Found,
   at: number,
 ): Promise<Sampled> {
-  const { key, source, version_id, score, etag, width, height } = found;
-  const line = { key, source, version_id, label, score, etag, width, height };
+  const { key, source, version_id, vocabulary, score, etag, width, height } = found;
+  const line = { key, source, version_id, label, vocabulary, score, etag, width, height };
   const extension = extname(key);
   const file = `${String(at + 1).padStart(4, '0')}${/^\.\w{1,8}$/.test(extension) ? extension : ''}`;
   try {

@@ -6,7 +6,7 @@ import { scheduledActionOf, WHATS, type ActionFlags, type What } from '../../sch
 import { askingOf } from '../../schedule/failure.ts';
 import { timingOf, withTiming, type TimingFlags } from '../../schedule/timing.ts';
 import { withSchedules } from '../../schedule/withSchedules.ts';
-import { withTagFlags } from '../tag.ts';
+import { addValue, withTagFlags } from '../tag.ts';
 
 interface CreateFlags extends TimingFlags, ActionFlags {
   what: What;
@@ -53,7 +53,11 @@ function withWhat(command: Command): Command {
   withTiming(command);
   command
     .option('--source <uri...>', 'of tag runs: s3://bucket/prefix, file:///folder or a folder')
-    .option('--categories <file>', 'of tag runs: text (one per line), JSON or CSV')
+    .option(
+      '--categories <[name=]file>',
+      'of tag runs: text (one per line), JSON or CSV; may be given again',
+      addValue,
+    )
     .option('--out <uri>', 'of tag runs: the folder of their folders, outside the sources');
   withTagFlags(command);
   withSettings(command, [

@@ -11,13 +11,15 @@ export interface TagSummary {
   failuresByCode: Record<string, number>;
   /** Number of shards; each has a tags part and a failures part. */
   parts: number;
+  /** What the rows' scores are: in [0, 1], or cosines as a model without calibration gives; null: not known. */
+  scores: 'calibrated' | 'raw' | null;
   output: string;
   seconds: number;
 }
 
 export function tagSummary(
   { id, output }: RunReference,
-  { images, tagged, failuresByCode, parts }: TagCorpusResult,
+  { images, tagged, failuresByCode, parts, scores }: TagCorpusResult,
   seconds: number,
 ): TagSummary {
   return {
@@ -27,6 +29,7 @@ export function tagSummary(
     failed: images - tagged,
     failuresByCode,
     parts,
+    scores: scores ?? null,
     output,
     seconds: Math.round(seconds * 100) / 100,
   };
@@ -51,6 +54,7 @@ function describeSummary({
   failed,
   failuresByCode,
   parts,
+  scores,
   output,
   seconds,
 }: TagSummary): string {
@@ -61,6 +65,7 @@ function describeSummary({
   const codes = Object.entries(failuresByCode).sort(([, a], [, b]) => b - a);
   if (failed > 0)
     lines.push(`${failed} failed: ${codes.map(([code, count]) => `${count} ${code}`).join(', ')}.`);
+  if (scores === 'raw') lines.push('Scores are raw, cosines: the model has no calibration.');
   lines.push(`Tags:     ${output}/tags/*.parquet`, `Failures: ${output}/failures/*.parquet`);
   return lines.join('\n');
 }

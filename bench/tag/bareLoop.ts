@@ -1,19 +1,19 @@
 /**
  * What tagging costs without the pipeline: files are read and decoded by a pool as `c2srt tag` has it, batch by batch,
  * while a thread runs the model on the batch before; the best categories of every image are picked and forgotten.
- * No plan, no rows, no Parquet, no Temporal. Started by bench/tag.ts; prints one JSON line.
+ * No plan, no rows, no Parquet, no Temporal. Started by bench/tag/main.ts; prints one JSON line.
  */
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { createDecodePool } from '../data/images/decodePool.ts';
-import { DEFAULT_IMAGE_LIMITS } from '../data/images/limits.ts';
-import { encodeCategories } from '../model/clip/textEncoder.ts';
-import { openModelFolder } from '../model/modelFolder.ts';
-import type { DeviceOptions } from '../model/onnx/session.ts';
-import { decideTags, tagDecision } from '../model/tagDecision.ts';
-import { createTagger, type BatchScores } from '../model/tagger.ts';
+import { createDecodePool } from '../../data/images/decodePool.ts';
+import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
+import { encodeCategories } from '../../model/clip/textEncoder.ts';
+import { openModelFolder } from '../../model/modelFolder.ts';
+import type { DeviceOptions } from '../../model/onnx/session.ts';
+import { decideTags, tagDecision } from '../../model/tagDecision.ts';
+import { createTagger, type BatchScores } from '../../model/tagger.ts';
 
 /** What both contestants are given. */
 export interface LoopOptions {
@@ -39,7 +39,7 @@ async function inferenceThread({ model, categories, threads, batchSize }: LoopOp
   const text = await encodeCategories(folder, names, device);
   // Without edges, as both contestants are: what is compared is the way to the model, not the model.
   const vocabulary = { text, asked: names.length, edges: [], hopOffsets: Array(9).fill(names.length) };
-  const tagger = await createTagger(folder, vocabulary, device, { batchSize, embedding: false });
+  const tagger = await createTagger(folder, [vocabulary], device, { batchSize, embedding: false });
   const port = parentPort!;
   port.on('message', (pixels: Uint8Array<ArrayBuffer> | null) => {
     if (pixels) tagger.run(pixels).then((scores) => port.postMessage(scores), fail);

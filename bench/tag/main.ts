@@ -5,16 +5,16 @@
  *     npm run bench -- tag [--quick] [--only demo|vit] [--rounds N]
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat, watch, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { RECEIPTS, SPOOL } from '../data/run/layout.ts';
 import type { LoopOptions, LoopReport } from './bareLoop.ts';
-import { textTowerB16, VIT_B16, writeCheckpoint } from './checkpoint.ts';
-import { copyScenes, makePhotos } from './corpora.ts';
+import { textTowerB16, VIT_B16, writeCheckpoint } from '../checkpoint.ts';
+import { copyScenes, makePhotos } from '../corpora.ts';
+import { median, runTag, type Round } from './tagRun.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     images: { type: 'string' },
     batch: { type: 'string' },
-    demo: { type: 'string', default: fileURLToPath(new URL('../assets/demo', import.meta.url)) },
+    demo: { type: 'string', default: fileURLToPath(new URL('../../assets/demo', import.meta.url)) },
   },
 });
 
@@ -38,65 +38,12 @@ interface Contest {
   loop: LoopOptions;
 }
 
-/** One contestant's round. */
-interface Round {
-  images: number;
-  /** From the first image's start to the last tags (bare) or the last receipt (`c2srt tag`). */
-  steadyMs: number;
-  /** From the process's start to its end. */
-  wholeMs: number;
-}
-
 async function runBare(loop: LoopOptions): Promise<Round> {
   const startedMs = performance.now();
   const { stdout } = await run(process.execPath, [here('./bareLoop.ts'), JSON.stringify(loop)]);
   const wholeMs = performance.now() - startedMs;
   return { ...(JSON.parse(stdout) as LoopReport), wholeMs };
 }
-
-async function runTag(loop: LoopOptions, folder: string): Promise<Round> {
-  const out = join(folder, 'out');
-  const categories = join(folder, 'categories.json');
-  await rm(out, { recursive: true, force: true });
-  await mkdir(out);
-  await writeFile(categories, JSON.stringify(loop.categories));
-  const { TEMPORAL_ADDRESS: _, ...env } = process.env;
-  const startedMs = performance.now();
-  const command = run(
-    process.execPath,
-    [
-      ...[here('../cli/c2srt.mjs'), 'tag', loop.images, '--json', '--out', out],
-      ...['--categories', categories, '--model', loop.model, '--state-dir', join(folder, 'state')],
-      ...['--provider', 'cpu', '--threads', String(loop.threads)],
-      ...['--decode-processes', String(loop.decodeProcesses), '--batch-size', String(loop.batchSize)],
-    ],
-    { cwd: folder, env },
-  );
-  const firstMs = await firstImageMs(out, command);
-  const { stdout } = await command;
-  const wholeMs = performance.now() - startedMs;
-  const receipts = join(out, RECEIPTS);
-  const times = (await readdir(receipts)).map(async (name) => (await stat(join(receipts, name))).mtimeMs);
-  const lastMs = Math.max(...(await Promise.all(times)));
-  const { tagged } = JSON.parse(stdout) as { tagged: number };
-  return { images: tagged, steadyMs: lastMs - firstMs, wholeMs };
-}
-
-/** When the run announced its first images in the spool, which it does right before it starts them; ms since 1970. */
-async function firstImageMs(out: string, ended: Promise<unknown>): Promise<number> {
-  const over = ended.then(() => Promise.reject(new Error(`the run ended without ${SPOOL} in ${out}`)));
-  const seen = async (): Promise<number> => {
-    for await (const _ of watch(out)) if (existsSync(join(out, SPOOL))) break;
-    return Date.now();
-  };
-  return Promise.race([seen(), over]);
-}
-
-const median = (list: readonly number[]): number => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
 
 async function contest({ name, target, rounds, loop }: Contest, folder: string): Promise<boolean> {
   const { threads, decodeProcesses, batchSize, categories, images } = loop;
@@ -110,7 +57,7 @@ async function contest({ name, target, rounds, loop }: Contest, folder: string):
   for (let round = 1; round <= rounds; round++) {
     // Who goes first alternates: what a machine does in between (heat, caches) favours neither.
     const first = round % 2 === 1 ? await runBare(loop) : undefined;
-    const tag = await runTag(loop, folder);
+    const tag = await runTag({ ...loop, vocabularies: { all: categories } }, folder);
     const bare = first ?? (await runBare(loop));
     if (tag.images !== count || bare.images !== count)
       throw new Error(`of ${count} images, c2srt tag tagged ${tag.images} and the bare loop ${bare.images}`);
