@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Counts } from '../data/run/counts.ts';
+import { noTimes } from '../data/run/phases.ts';
 import { modelOfRun } from '../data/run/runModel.ts';
 import { countsOf } from '../data/run/receipt.ts';
 import type { TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { openModelFolder } from '../model/modelFolder.ts';
-import type { TagActivities } from '../workflows/tag/tagTypes.ts';
+import type { ShardResult, TagActivities } from '../workflows/tag/tagTypes.ts';
 import { withHeartbeat } from './activityScope.ts';
 import { prepareVocabularies } from './prepare.ts';
 import { modelChanged, openRun, type OpenRun, type TagDependencies } from './tag/openRun.ts';
@@ -45,11 +45,12 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
       }),
 
     tagShard: ({ output, shard, artifact }) =>
-      withHeartbeat<ShardProgress, Counts>(async ({ signal, attempt, previous, report }) => {
+      withHeartbeat<ShardProgress, ShardResult>(async ({ signal, attempt, previous, report }) => {
         const { context, model, vocabularies } = await openedRun(output, artifact);
         const tagger = await inference.tagger(artifact, model, vocabularies, {
           embedding: context.embedding,
         });
+        let last: ShardProgress | undefined;
         try {
           const options = {
             attempt: randomUUID(),
@@ -57,9 +58,11 @@ export function createTagActivities(dependencies: TagDependencies): TagActivitie
             closed: previous?.closed ?? [],
             tagger,
             signal,
-            progress: report,
+            progress: (progress: ShardProgress) => report((last = progress)),
           };
-          return countsOf(await tagShard(context, shard, options));
+          const counts = countsOf(await tagShard(context, shard, options));
+          const { phasesMs = noTimes(), failures = [] } = last ?? {};
+          return { ...counts, phasesMs, failures: [...failures] };
         } finally {
           await tagger.release();
         }

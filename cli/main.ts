@@ -17,10 +17,12 @@ import { queryCommand } from './commands/chain/query.ts';
 import { reportCommand } from './commands/report.ts';
 import { retryFailuresCommand } from './commands/chain/retryFailures.ts';
 import { retrainCommand } from './commands/retrain.ts';
+import { setCommand } from './commands/control/set.ts';
 import { runsCommand } from './commands/control/runs.ts';
 import { sampleCommand } from './commands/chain/sample.ts';
 import { scheduleCommand } from './commands/schedule/index.ts';
 import { statusCommand } from './commands/control/status.ts';
+import { tailCommand } from './commands/control/tail.ts';
 import { tagCommand } from './commands/tag.ts';
 import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/chain/view.ts';
@@ -51,8 +53,10 @@ for (const add of [
   retrainCommand,
   decideCommands,
   statusCommand,
+  tailCommand,
   pauseCommand,
   resumeCommand,
+  setCommand,
   cancelCommand,
   runsCommand,
   workerCommand,

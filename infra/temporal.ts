@@ -23,6 +23,7 @@ import { join, resolve } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { Failure } from '../data/failure.ts';
 import { withFileLock } from '../data/fileLock.ts';
+import { SEARCH_ATTRIBUTE_TYPES } from '../data/run/searchAttributes.ts';
 import {
   endProcess,
   findProcesses,
@@ -213,6 +214,10 @@ async function launch(
     ...['server', 'start-dev', '--db-filename', databaseOf(dir), '--ip', '127.0.0.1', '--port', String(port)],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...['--log-level', 'warn', '--color', 'never'],
+    ...Object.entries(SEARCH_ATTRIBUTE_TYPES).flatMap(([name, type]) => [
+      '--search-attribute',
+      `${name}=${type}`,
+    ]),
     // Connection settings that commands have in their environment or in a profile are not this server's.
     ...['--disable-config-env', '--disable-config-file'],
   ];

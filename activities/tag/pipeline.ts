@@ -3,6 +3,7 @@ import type { PlanEntry } from '../../data/run/plan.ts';
 import { archivedFailure, imageFailure } from '../imageFailure.ts';
 import { Batcher } from './batcher.ts';
 import type { SharedTagger } from './dependencies.ts';
+import type { PhaseClock } from './phaseClock.ts';
 import type { RunContext } from './runContext.ts';
 import type { Outcome } from './spool.ts';
 
@@ -11,6 +12,7 @@ export interface PipelineOptions {
   /** How many attempts at the shard there were, for failure rows. */
   attempts: number;
   signal: AbortSignal;
+  clock: PhaseClock;
 }
 
 /** An image of the shard: its position and its plan entry. */
@@ -28,7 +30,7 @@ export async function tagImages(
   next: () => Promise<Planned | undefined>,
   report: (at: number, outcome: Outcome) => void,
   run: RunContext,
-  { tagger, attempts, signal }: PipelineOptions,
+  { tagger, attempts, signal, clock }: PipelineOptions,
 ): Promise<void> {
   const { sources, decoder } = run;
   const stop = new AbortController();
@@ -41,7 +43,9 @@ export async function tagImages(
     height: number;
     versionId: string | null;
   }
-  const batcher = new Batcher<Fetched>(tagger, run.imageSide ** 2 * 3, (image, { scores, embedding }) => {
+  const imageBytes = run.imageSide ** 2 * 3;
+  const timed = clock.timed(tagger, imageBytes);
+  const batcher = new Batcher<Fetched>(timed, imageBytes, (image, { scores, embedding }) => {
     const { entry, etag, sizeBytes, lastModifiedMs, width, height, versionId } = image;
     const tags = run.decide(scores);
     report(image.at, {
@@ -57,13 +61,17 @@ export async function tagImages(
     const { source = 0, key, etag, versionId, archived } = image.entry;
     try {
       if (archived) throw archivedFailure(sources[source]!.describeKey(key));
-      const { body, info } = await sources[source]!.get(key, {
-        ...(etag !== null && { ifMatch: etag }),
-        ...(versionId !== undefined && { versionId }),
-        maxBytes: run.record.spec.maxBytes,
-        signal: within,
-      });
-      const { pixels, width, height } = await decoder.decode(body, { signal: within });
+      const { body, info } = await clock.during('fetch', () =>
+        sources[source]!.get(key, {
+          ...(etag !== null && { ifMatch: etag }),
+          ...(versionId !== undefined && { versionId }),
+          maxBytes: run.record.spec.maxBytes,
+          signal: within,
+        }),
+      );
+      const { pixels, width, height } = await clock.during('decode', () =>
+        decoder.decode(body, { signal: within }),
+      );
       const { etag: current, sizeBytes, lastModifiedMs } = info;
       const known = {
         etag: current,
@@ -71,6 +79,7 @@ export async function tagImages(
         lastModifiedMs,
         versionId: info.versionId ?? versionId ?? null,
       };
+      clock.enter('wait');
       await batcher.push({ ...image, ...known, width, height }, pixels);
     } catch (error) {
       report(image.at, { failed: { ...failureName(run, image.entry), ...imageFailure(error), attempts } });

@@ -1,7 +1,10 @@
+import { SHARD_FAILURES, withFailure, type FailedImage } from '../../data/run/failureSample.ts';
+import type { PhaseTimes } from '../../data/run/phases.ts';
 import { readReceipt, type Receipt } from '../../data/run/receipt.ts';
 import { commitShard, ensurePublished } from './commit.ts';
 import { failureName, tagImages, type PipelineOptions, type Planned } from './pipeline.ts';
 import type { SharedTagger } from './dependencies.ts';
+import { PhaseClock } from './phaseClock.ts';
 import type { RunContext } from './runContext.ts';
 import { readSpool, SpoolWriter, type Outcome } from './spool.ts';
 import { Window } from './window.ts';
@@ -14,6 +17,10 @@ export interface ShardProgress {
   failed: number;
   /** Attempts that ended in order while the store could not be told: the next attempt must not take them for lost. */
   closed: readonly string[];
+  /** Where the attempt's time has gone. */
+  phasesMs: PhaseTimes;
+  /** The latest failures that this attempt has met. */
+  failures: readonly FailedImage[];
 }
 
 export interface ShardOptions {
@@ -51,11 +58,17 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
     outcomes.set(at, outcome);
     spool.add(at, outcome);
   };
-  const progress = { shard, images: entries.length, tagged: 0, failed: 0, closed: options.closed };
+  const clock = new PhaseClock();
+  const progress: ShardProgress = {
+    ...{ shard, images: entries.length, tagged: 0, failed: 0, closed: options.closed },
+    ...{ phasesMs: clock.times, failures: [] },
+  };
   for (const outcome of outcomes.values()) count(progress, outcome);
   const report = (at: number, outcome: Outcome): void => {
     record(at, outcome);
     count(progress, outcome);
+    if ('failed' in outcome)
+      progress.failures = withFailure(progress.failures, outcome.failed, SHARD_FAILURES);
     options.progress(progress);
   };
   options.progress(progress);
@@ -68,13 +81,14 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
     tagger: options.tagger,
     attempts: options.attemptNumber,
     signal: options.signal,
+    clock,
   };
   const planned = (at: number): Planned => ({ at, entry: entries[at]! });
   try {
     const pending = entries.flatMap((_, at) => (outcomes.has(at) || suspects.has(at) ? [] : [at]));
     const endTurn = await run.turn.take(options.signal);
     try {
-      const window = new Window(pending, (limit) => spool.write(limit));
+      const window = new Window(pending, (limit) => clock.during('write', () => spool.write(limit)));
       await tagImages(
         async () => {
           const at = await window.take();
@@ -104,7 +118,9 @@ export async function tagShard(run: RunContext, shard: number, options: ShardOpt
   }
   const { attempt } = options;
   const { embedding, metadata, fingerprint } = run;
-  return commitShard({ output, shard, attempt, outcomes, names, embedding, metadata, fingerprint });
+  return clock.during('write', () =>
+    commitShard({ output, shard, attempt, outcomes, names, embedding, metadata, fingerprint }),
+  );
 }
 
 function count(progress: ShardProgress, outcome: Outcome): void {

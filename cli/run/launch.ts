@@ -1,10 +1,13 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../data/config/schema.ts';
+import { readControls, type ControlChange } from '../../data/run/controls.ts';
+import { openStore } from '../../data/store/open.ts';
 import { EXIT } from '../exit.ts';
 import { follow, type FollowOutcome } from './follow.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
 import { reportOutcome } from './runOutcome.ts';
 import type { RunReference } from './runReference.ts';
+import { startSearchable } from './server/searchable.ts';
 import { openSession, type Session } from './session.ts';
 import { VIEWS } from './views.ts';
 import type { LiveProgress } from './runView.ts';
@@ -17,8 +20,10 @@ export interface LaunchOptions {
   run: (session: Session) => Promise<RunReference>;
   /** Whether the run's folder is new: an execution that the server still has is of a folder that was deleted. */
   fresh?: boolean;
-  /** Called once the workflow is there, before it is followed. */
-  started?: (handle: WorkflowHandle) => Promise<void>;
+  /** What this command says of how the run is worked on; it goes before what `set` has said, and that before settings. */
+  given?: ControlChange;
+  /** Called once the workflow is there, before it is followed; may say what it does. */
+  started?: (session: Session, handle: WorkflowHandle, tell: (line: string) => void) => Promise<void>;
 }
 
 /**
@@ -30,6 +35,7 @@ export async function launch({
   settings,
   run: findRun,
   fresh = false,
+  given = {},
   started,
 }: LaunchOptions): Promise<number> {
   let display: ProgressDisplay<LiveProgress> | undefined;
@@ -68,8 +74,9 @@ export async function launch({
     if (interrupt.signal.aborted) return report({ kind: 'interrupted' });
     const workers = await session.startWorkers();
     const workersFailed = workers?.finished.then(() => undefined);
-    const handle = await startRun(session, run, settings, fresh);
-    await started?.(handle);
+    const said = fresh ? {} : await readControls(openStore(run.output));
+    const handle = await startRun(session, run, { ...settings, ...said, ...given }, fresh);
+    await started?.(session, handle, (line) => display?.line(line));
     const following = follow(session, handle, view, display, interrupt.signal);
     const outcome = await (workersFailed
       ? Promise.race([following, workersFailed.then(() => following)])
@@ -85,22 +92,21 @@ export async function launch({
 }
 
 /** The run's workflow: the one at work, else a new execution, which goes on from the run's folder. */
-async function startRun(
-  { client }: Session,
-  { id, kind, output }: RunReference,
+function startRun(
+  session: Session,
+  run: RunReference,
   settings: Settings,
   fresh: boolean,
 ): Promise<WorkflowHandle> {
-  const view = VIEWS[kind];
-  return client.workflow.start(view.workflow, {
-    workflowId: id,
+  const view = VIEWS[run.kind];
+  return startSearchable(session, view.workflow, run, {
+    workflowId: run.id,
     taskQueue: QUEUES.orchestrate,
-    args: [view.input(output, settings)],
+    args: [view.input(run.output, settings)],
     workflowIdConflictPolicy: fresh
       ? WorkflowIdConflictPolicy.TERMINATE_EXISTING
       : WorkflowIdConflictPolicy.USE_EXISTING,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-    memo: { output },
   });
 }
 

@@ -61,7 +61,7 @@ export async function pendingActivities<Details>(
   }
 }
 
-const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY } =
+export const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY } =
   proto.temporal.api.enums.v1.TaskQueueType;
 
 /** Whether a worker polls a queue for activities, or for workflows. */

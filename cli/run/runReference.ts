@@ -1,6 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
+import {
+  WorkflowNotFoundError,
+  type WorkflowExecutionStatusName,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { Failure } from '../../data/failure.ts';
 import { COMPACT_RECORD, RUN_RECORD } from '../../data/run/layout.ts';
 import { kindOfRunId, runIdOf, type RunKind } from '../../data/run/record.ts';
@@ -58,16 +62,27 @@ export async function folderOfRun(run: string, settings: Settings): Promise<Obje
   }
 }
 
-/** The workflow of a run that is at work. Throws `Usage.NotRunning`. */
+/** How workflows that are no longer at work have ended. */
+const ENDS: Readonly<Partial<Record<WorkflowExecutionStatusName, string>>> = {
+  COMPLETED: 'it has finished',
+  FAILED: 'it has failed',
+  CANCELLED: 'it was cancelled',
+  TERMINATED: 'it was terminated',
+  TIMED_OUT: 'it has timed out',
+};
+
+/** The workflow of a run that is at work. Throws `Usage.NotRunning`, which says why it is not. */
 export async function runAtWork({ id, output }: RunReference, { client }: Session): Promise<WorkflowHandle> {
   const handle = client.workflow.getHandle(id);
+  let why = 'this Temporal server has never had it';
+  let hint = `\`c2srt resume ${output}\` goes on with it here.`;
   try {
-    if ((await handle.describe()).status.name === 'RUNNING') return handle;
+    const { status, closeTime } = await handle.describe();
+    if (status.name === 'RUNNING') return handle;
+    why = `${ENDS[status.name] ?? 'it has ended'}${closeTime ? ` at ${closeTime.toISOString()}` : ''}`;
+    if (status.name === 'COMPLETED') hint = `\`c2srt status ${output}\` shows what it came to.`;
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
-  throw new Failure('Usage.NotRunning', `Run ${id} is not at work on this Temporal server.`, {
-    subject: id,
-    hint: `\`c2srt status ${output}\` says where it is.`,
-  });
+  throw new Failure('Usage.NotRunning', `Run ${id} is not at work: ${why}.`, { subject: id, hint });
 }

@@ -1,5 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../data/config/schema.ts';
+import type { ControlChange } from '../../data/run/controls.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
 import type { RunReference } from './runReference.ts';
@@ -27,6 +28,12 @@ export interface RunView<
   input(output: string, settings: Settings): object;
   /** What happens first to what is in hand when the run is cancelled; the end of a sentence. */
   readonly inHand: string;
+  /** What workers have in hand of it, one and several of them. */
+  readonly pieces: readonly [string, string];
+  /** Where a pause begins that cannot begin at once; the end of a sentence. */
+  readonly pausesAt: string;
+  /** Which settings can be changed while it is at work. */
+  readonly settable: readonly (keyof ControlChange)[];
   /** The command by which a run in this folder goes on after a pause for this reason. */
   goOn(output: string, paused: string): string;
   /** Undefined where no worker answers for the run. */

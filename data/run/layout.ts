@@ -4,6 +4,8 @@
  */
 
 export const RUN_RECORD = '_run.json';
+/** What was changed of how the run is worked on, while it was. */
+export const CONTROLS = '_controls.json';
 export const CATEGORIES = '_inputs/categories.json';
 export const GRAPH = '_inputs/graph.json';
 

@@ -22,6 +22,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const progress: TrainProgress = {
   stage: 'train',
+  concurrency: 16,
   images: 640,
   pieces: 0,
   piecesDone: 0,

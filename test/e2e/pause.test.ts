@@ -31,7 +31,7 @@ const RUNS = [
   {
     folder: './model',
     command: ['train', '--data', 'manifest.jsonl', '--out', 'model'],
-    paused: { kind: 'train', round: 0, rounds: 2, stage: 'train' },
+    paused: { kind: 'train', round: 0, rounds: 2, stage: 'features' },
     finished: { rounds: 2 },
   },
   {

@@ -20,7 +20,9 @@ import { putInventory, type InventoryReport } from '../support/inventory.ts';
 import { committedShards } from '../support/runWatch.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
-import { pauseSignal, progressQuery } from '../../workflows/signals.ts';
+import { pauseSignal } from '../../workflows/control/requests.ts';
+import { progressQuery } from '../../workflows/signals.ts';
+import { asked } from '../support/asked.ts';
 
 const IMAGES = 40;
 const MORE = 4;
@@ -190,7 +192,7 @@ describe('the runs of a schedule', () => {
       return begun !== undefined && (await shardsOf(begun)).length > 0 && begun;
     });
     // Paused, it is at work for as long as this takes.
-    await tagOf(run).signal(pauseSignal);
+    await tagOf(run).signal(pauseSignal, asked());
     await until('it pauses', async () => (await tagOf(run).query(progressQuery)).paused !== null);
     // By the schedule's policy nothing happens; against it, the second run says who is at work.
     await done('trigger', 'nightly');

@@ -11,12 +11,15 @@ import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { Counts } from '../../data/run/counts.ts';
+import { noTimes } from '../../data/run/phases.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import { evaluateProgressQuery, graphProgressQuery, pauseSignal, decisionSignal, progressQuery, resumeSignal, retrainProgressQuery, trainProgressQuery } from '../../workflows/signals.ts';
+import { pauseUpdate, resumeUpdate, setUpdate } from '../../workflows/control/requests.ts';
+import { evaluateProgressQuery, graphProgressQuery, decisionSignal, progressQuery, retrainProgressQuery, trainProgressQuery } from '../../workflows/signals.ts';
 import type { IncrementActivities, TagIncrementInput } from '../../workflows/tag/incrementTypes.ts';
 import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/tag/tagTypes.ts';
+import { asked } from '../support/asked.ts';
 import { MemoryEvaluation, withEvaluation } from '../support/evaluateServer.ts';
 import { graphControls, MemoryGraph, withGraph } from '../support/graphServer.ts';
 import { bundleRetrain, MemoryStore, withRetraining } from '../support/retrainServer.ts';
@@ -45,7 +48,7 @@ function activities(failing: number): CorpusActivities & TagActivities {
         lost = true;
         throw ApplicationFailure.retryable('The store does not answer.', 'Store.Unavailable');
       }
-      return counts;
+      return { ...counts, phasesMs: noTimes(), failures: failing > 0 ? [{ key: `broken-${shard}.jpg`, source: 'file:///images', code: 'Image.Corrupt', message: 'It ends early.' }] : [] };
     },
     checkShards: () => Promise.resolve(),
     finishRun: () => Promise.resolve({ images: shards * 1000, tagged: shards * counts.tagged, failuresByCode: counts.failuresByCode, parts: shards }),
@@ -92,7 +95,8 @@ try {
     await record('whole', 0, () => Promise.resolve());
     await record('paused', 200, async (handle) => {
       while ((await handle.query(progressQuery)).paused === null) await sleep(200);
-      await handle.signal(resumeSignal, { maxFailureRate: 1 });
+      await handle.executeUpdate(setUpdate, { args: [asked({ concurrency: 1, maxFailureRate: 0.1 })] });
+      await handle.executeUpdate(resumeUpdate, { args: [asked({ maxFailureRate: 1, concurrency: 3 })] });
     });
     await record('cancelled', 0, async (handle) => {
       while ((await handle.query(progressQuery)).stage !== 'tag') await sleep(200);
@@ -121,9 +125,9 @@ try {
   if (isAsked('trainModel')) {
     await recordTraining('whole', () => Promise.resolve());
     await recordTraining('paused', async (handle) => {
-      await handle.signal(pauseSignal);
+      await handle.executeUpdate(pauseUpdate, { args: [asked()] });
       while ((await handle.query(trainProgressQuery)).paused === null) await sleep(200);
-      await handle.signal(resumeSignal, {});
+      await handle.executeUpdate(resumeUpdate, { args: [asked()] });
     });
     await recordTraining('cancelled', async (handle, training) => {
       const failing = training.atWork;
@@ -152,9 +156,9 @@ try {
   if (isAsked('evaluateModel')) {
     await recordEvaluation('whole', () => Promise.resolve());
     await recordEvaluation('paused', async (handle) => {
-      await handle.signal(pauseSignal);
+      await handle.executeUpdate(pauseUpdate, { args: [asked()] });
       while ((await handle.query(evaluateProgressQuery)).paused === null) await sleep(200);
-      await handle.signal(resumeSignal, {});
+      await handle.executeUpdate(resumeUpdate, { args: [asked()] });
     });
   }
   /** A graph with a batch that is tried again, on activities in memory. */
@@ -178,9 +182,9 @@ try {
   if (isAsked('buildGraph')) {
     await recordGraph('whole', () => Promise.resolve());
     await recordGraph('paused', async (handle) => {
-      await handle.signal(pauseSignal);
+      await handle.executeUpdate(pauseUpdate, { args: [asked()] });
       while ((await handle.query(graphProgressQuery)).paused === null) await sleep(200);
-      await handle.signal(resumeSignal, {});
+      await handle.executeUpdate(resumeUpdate, { args: [asked()] });
     });
   }
   /** A firing that goes on with what a lost one left, finds nothing new, and so has no run of its own; or has one. */

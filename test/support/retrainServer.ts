@@ -13,7 +13,8 @@ import type { Client } from '@temporalio/client';
 import type { Stage } from '../../data/retrain/stages.ts';
 import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/train/featuresTypes.ts';
 import { QUEUES } from '../../workflows/queues.ts';
-import { resumeSignal } from '../../workflows/signals.ts';
+import { resumeSignal } from '../../workflows/control/requests.ts';
+import { asked } from './asked.ts';
 import type { retrain } from '../../workflows/retrain/retrain.ts';
 import type {
   PersonsDecision,
@@ -181,7 +182,7 @@ export async function withRetraining<Result>(
       workflowId,
       args: [{ output: 'file:///store/runs/one', controls: CONTROLS }],
       signal: resumeSignal,
-      signalArgs: [{}],
+      signalArgs: [asked()],
     });
     handles.push(handle);
     return handle;

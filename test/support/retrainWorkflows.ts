@@ -1,6 +1,6 @@
 /** `retrain` as it is, and runs of the other kinds that only say that they were there. */
 import { condition, proxyActivities, setHandler } from '@temporalio/workflow';
-import { pauseSignal, resumeSignal } from '../../workflows/signals.ts';
+import { pauseSignal, resumeSignal } from '../../workflows/control/requests.ts';
 
 export { retrain, retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
 

@@ -7,7 +7,8 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { mergeReceiptKey, shardReceiptKey } from '../../data/training/trainLayout.ts';
-import { pauseSignal } from '../../workflows/signals.ts';
+import { pauseUpdate } from '../../workflows/control/requests.ts';
+import { asked } from './asked.ts';
 import { until } from './cli.ts';
 
 /** Files of a trained model whose bytes depend on nothing but the training's inputs. */
@@ -125,7 +126,7 @@ export async function pauseInShard(address: string): Promise<void> {
   await withClient(address, (client) =>
     until('a shard is at work', async () => {
       const { handle, shards } = await shardsInHand(client);
-      if (shards.length > 0) await handle!.signal(pauseSignal);
+      if (shards.length > 0) await handle!.executeUpdate(pauseUpdate, { args: [asked()] });
       return shards.length > 0;
     }),
   );

@@ -3,7 +3,9 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { graphProgressQuery, pauseSignal, resumeSignal } from '../../workflows/signals.ts';
+import { pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
+import { graphProgressQuery } from '../../workflows/signals.ts';
+import { asked } from '../support/asked.ts';
 import { until } from '../support/cli.ts';
 import { graphControls, MemoryGraph, withGraph, type GraphServing } from '../support/graphServer.ts';
 import { startTrainServer } from '../support/trainServer.ts';
@@ -89,7 +91,11 @@ test('a pause lets the questions in hand be answered and asks no more until it e
   graph.atWork = () => open.promise;
   await withGraph(serving(), graph, graphControls(), async (handle) => {
     await until('two batches are in hand', () => graph.asked.length === 2);
-    await handle.signal(pauseSignal);
+    expect(await handle.executeUpdate(pauseUpdate, { args: [asked()] })).toEqual({
+      isPaused: true,
+      inHand: 2,
+      child: null,
+    });
     open.resolve();
     await until('both are answered', () => graph.answered.size === 4);
     expect(await handle.query(graphProgressQuery)).toMatchObject({
@@ -98,7 +104,9 @@ test('a pause lets the questions in hand be answered and asks no more until it e
       callsDone: 4,
     });
     expect(graph.asked).toHaveLength(2);
-    await handle.signal(resumeSignal, {});
+    expect(await handle.executeUpdate(resumeUpdate, { args: [asked()] })).toMatchObject({
+      wasPaused: 'asked for',
+    });
     expect(await handle.result()).toMatchObject({ calls: 8 });
   });
 });

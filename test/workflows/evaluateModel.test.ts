@@ -5,7 +5,9 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installRuntime } from '../../workers/runtime.ts';
-import { evaluateProgressQuery, pauseSignal, resumeSignal } from '../../workflows/signals.ts';
+import { pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
+import { evaluateProgressQuery } from '../../workflows/signals.ts';
+import { asked } from '../support/asked.ts';
 import { until } from '../support/cli.ts';
 import { MemoryEvaluation, withEvaluation } from '../support/evaluateServer.ts';
 import { startTrainServer } from '../support/trainServer.ts';
@@ -68,15 +70,18 @@ test('a pause hands out no more shards; what fails is tried again; progress tell
   };
   await withEvaluation(serving(), evaluation, async (handle) => {
     await until('two shards are at work', () => evaluation.called('score').length === 2);
-    await handle.signal(pauseSignal);
-    await until('it pauses', async () => (await progressOf(handle)).paused !== null);
+    expect(await handle.executeUpdate(pauseUpdate, { args: [asked()] })).toEqual({
+      isPaused: true,
+      inHand: 2,
+      child: null,
+    });
     gate.resolve();
     await until('what was in hand is done', async () => (await progressOf(handle)).shardsDone === 2);
     expect(await progressOf(handle)).toMatchObject({
       ...{ stage: 'score', images: 80, imagesDone: 20, shards: 8, stripes: 3, paused: 'asked for' },
     });
     expect(evaluation.called('score')).toHaveLength(2);
-    await handle.signal(resumeSignal, {});
+    await handle.executeUpdate(resumeUpdate, { args: [asked()] });
     await handle.result();
     expect(await progressOf(handle)).toMatchObject({ stage: 'done', imagesDone: 80, stripesDone: 3 });
   });

@@ -3,14 +3,9 @@ import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
 import { rootFailure } from '../../cli/run/follow.ts';
-import {
-  decisionSignal,
-  PAUSE_ASKED,
-  pauseSignal,
-  resumeSignal,
-  retrainProgressQuery,
-  WAITS_FOR_APPROVAL,
-} from '../../workflows/signals.ts';
+import { PAUSE_ASKED, pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
+import { asked } from '../support/asked.ts';
+import { decisionSignal, retrainProgressQuery, WAITS_FOR_APPROVAL } from '../../workflows/signals.ts';
 import { until } from '../support/cli.ts';
 import {
   bundleRetrain,
@@ -197,14 +192,17 @@ test('a pause reaches the run at work, and begins between two stages', async () 
   await withRetraining(serving(), store, async (start) => {
     const handle = await start();
     await until('it trains', () => store.called('work').includes('work train'));
-    await handle.signal(pauseSignal);
+    expect(await handle.executeUpdate(pauseUpdate, { args: [asked()] })).toMatchObject({
+      isPaused: false,
+      child: { kind: 'train', uri: 'file:///store/artifacts/train-0123' },
+    });
     training.resolve();
     await until('the training has done its work', () =>
       store.finished.has('file:///store/artifacts/train-0123'),
     );
     // The run of the stage itself waits now; its own progress says so.
     expect(await handle.query(retrainProgressQuery)).toMatchObject({ stage: 'train', pausing: true });
-    await handle.signal(resumeSignal, {});
+    await handle.executeUpdate(resumeUpdate, { args: [asked()] });
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
   });
 });
@@ -223,14 +221,17 @@ test('a pause between stages', async () => {
   await withRetraining(serving(), store, async (start) => {
     const handle = await start();
     await until('it extracts', () => store.calls.includes('plan'));
-    await handle.signal(pauseSignal);
+    expect(await handle.executeUpdate(pauseUpdate, { args: [asked()] })).toMatchObject({
+      isPaused: true,
+      child: null,
+    });
     extracting.resolve();
     await until(
       'it is paused',
       async () => (await handle.query(retrainProgressQuery)).paused === PAUSE_ASKED,
     );
     expect(store.called('begin')).toEqual([]);
-    await handle.signal(resumeSignal, {});
+    await handle.executeUpdate(resumeUpdate, { args: [asked()] });
     expect(await handle.result()).toMatchObject({ outcome: 'published' });
   });
 });

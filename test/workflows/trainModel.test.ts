@@ -6,7 +6,9 @@ import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporali
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rootFailure } from '../../cli/run/follow.ts';
 import { installRuntime } from '../../workers/runtime.ts';
-import { pauseSignal, resumeSignal, trainProgressQuery } from '../../workflows/signals.ts';
+import { pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
+import { trainProgressQuery } from '../../workflows/signals.ts';
+import { asked } from '../support/asked.ts';
 import { until } from '../support/cli.ts';
 import {
   MemoryTraining,
@@ -138,7 +140,11 @@ test('a pause begins at the end of the round, and resume goes on', async () => {
   };
   await withTraining(serving(), training, async (handle) => {
     await started.promise;
-    await handle.signal(pauseSignal);
+    expect(await handle.executeUpdate(pauseUpdate, { args: [asked()] })).toEqual({
+      isPaused: false,
+      inHand: 2,
+      child: null,
+    });
     expect(await progressOf(handle)).toMatchObject({ round: 0, pausing: true, paused: null, stage: 'train' });
     released.resolve();
     await until('the run is paused', async () => (await progressOf(handle)).paused !== null);
@@ -149,7 +155,9 @@ test('a pause begins at the end of the round, and resume goes on', async () => {
       startValidation: { round: 0 },
     });
     expect(training.calls.at(-1)).toBe('sweep 1 best 1');
-    await handle.signal(resumeSignal, {});
+    expect(await handle.executeUpdate(resumeUpdate, { args: [asked()] })).toMatchObject({
+      wasPaused: 'asked for',
+    });
     expect(await handle.result()).toMatchObject({ rounds: 3 });
     expect(await progressOf(handle)).toMatchObject({ stage: 'done', round: 3, stepsDone: 50, paused: null });
   });
@@ -165,8 +173,14 @@ test('a pause that is taken back before the round ends is none', async () => {
   };
   await withTraining(serving(), training, async (handle) => {
     await started.promise;
-    await handle.signal(pauseSignal);
-    await handle.signal(resumeSignal, {});
+    expect(await handle.executeUpdate(pauseUpdate, { args: [asked()] })).toEqual({
+      isPaused: false,
+      inHand: 2,
+      child: null,
+    });
+    expect(await handle.executeUpdate(resumeUpdate, { args: [asked()] })).toMatchObject({
+      wasPaused: 'asked for',
+    });
     released.resolve();
     expect(await handle.result()).toMatchObject({ rounds: 3 });
   });

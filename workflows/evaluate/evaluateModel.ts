@@ -1,4 +1,11 @@
-import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type {
   EvaluateActivities,
   EvaluateModelInput,
@@ -6,9 +13,12 @@ import type {
   EvaluateResult,
   EvaluateStoreActivities,
 } from './evaluateTypes.ts';
-import { runLanes } from '../lanes.ts';
+import { announcing } from '../control/announce.ts';
+import { PAUSE_ASKED } from '../control/requests.ts';
+import { takeRequests } from '../control/takeRequests.ts';
+import { runLanes, runPieces } from '../lanes.ts';
 import { accounting, inference, listing } from '../profiles.ts';
-import { evaluateProgressQuery, PAUSE_ASKED, pauseSignal, resumeSignal } from '../signals.ts';
+import { evaluateProgressQuery } from '../signals.ts';
 
 /** Ranges of categories in work at once: each takes a core and holds a block of scores. */
 const STRIPES_AT_ONCE = 2;
@@ -24,22 +34,43 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Evaluate
   const reader = proxyActivities<EvaluateStoreActivities>(listing(heartbeatTimeoutS));
   const store = proxyActivities<EvaluateStoreActivities>(accounting(heartbeatTimeoutS));
   const device = proxyActivities<EvaluateActivities>(inference(heartbeatTimeoutS));
-  const carried = input.carried ?? { shards: 0, paused: null };
+  const carried = input.carried ?? { shards: 0, paused: null, concurrency: controls.concurrency };
   const handOver = () => workflowInfo().continueAsNewSuggested;
 
-  const progress: EvaluateProgress = { ...NOTHING_DONE, paused: carried.paused };
+  const progress: EvaluateProgress = {
+    ...NOTHING_DONE,
+    paused: carried.paused,
+    concurrency: carried.concurrency,
+  };
   const scoring = { startedMs: 0, images: 0 };
   setHandler(evaluateProgressQuery, () => ({
     ...progress,
     ...paceOf(scoring, progress.images - progress.imagesDone),
   }));
-  setHandler(pauseSignal, () => {
-    if (['snapshot', 'prepare', 'score'].includes(progress.stage)) progress.paused = PAUSE_ASKED;
+  const { enter, wait } = announcing(progress);
+  let inHand = 0;
+  takeRequests({
+    isEnding: () => !['snapshot', 'prepare', 'score'].includes(progress.stage),
+    inHand: () => inHand,
+    inForce: () => ({ concurrency: progress.concurrency, maxFailureRate: null }),
+    pause() {
+      wait(PAUSE_ASKED);
+      return Promise.resolve({ isPaused: true, inHand, child: null });
+    },
+    resume(asked) {
+      const wasPaused = progress.paused;
+      progress.concurrency = asked.concurrency ?? progress.concurrency;
+      wait(null);
+      return Promise.resolve({ wasPaused, child: null });
+    },
+    set(asked) {
+      progress.concurrency = asked.concurrency ?? progress.concurrency;
+      return Promise.resolve();
+    },
   });
-  setHandler(resumeSignal, () => void (progress.paused = null));
 
   const { images, validationImages } = await reader.snapshotEvaluation({ output });
-  progress.stage = 'prepare';
+  enter('prepare');
   const { shardSize, stripes } = await device.prepareEvaluation({ output });
   const shardsOf = (snapshot: 'test' | 'validation', count: number) =>
     Array.from({ length: Math.ceil(count / shardSize) }, (_, shard) => ({
@@ -49,7 +80,6 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Evaluate
     }));
   const shards = [...shardsOf('validation', validationImages), ...shardsOf('test', images)];
   Object.assign(progress, {
-    stage: 'score',
     images: images + validationImages,
     imagesDone: shards.slice(0, carried.shards).reduce((sum, shard) => sum + shard.images, 0),
     shards: shards.length,
@@ -57,29 +87,33 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Evaluate
     stripes,
   });
 
+  enter('score');
   let next = carried.shards;
   scoring.startedMs = Date.now();
-  const score = async (): Promise<void> => {
-    for (;;) {
-      await condition(() => progress.paused === null || next >= shards.length);
-      if (next >= shards.length || handOver()) return;
+  await runPieces({
+    isLeft: () => next < shards.length && !handOver(),
+    isOpen: () => progress.paused === null && inHand < progress.concurrency,
+    async work() {
       const { snapshot, shard } = shards[next++]!;
-      const done = await device.scoreImages({ output, snapshot, shard });
+      inHand++;
+      const done = await device.scoreImages({ output, snapshot, shard }).finally(() => inHand--);
       progress.shardsDone++;
       progress.imagesDone += done.images + done.failed;
       if (!done.reused) scoring.images += done.images + done.failed;
-    }
-  };
-  await runLanes(Math.min(controls.concurrency, shards.length - next), score, () => (next = shards.length));
-  if (progress.shardsDone < shards.length)
+    },
+  });
+  if (progress.shardsDone < shards.length) {
+    await condition(allHandlersFinished);
+    const { shardsDone, paused, concurrency } = progress;
     await continueAsNew<typeof evaluateModel>({
       ...input,
-      carried: { shards: progress.shardsDone, paused: progress.paused },
+      carried: { shards: shardsDone, paused, concurrency },
     });
+  }
 
-  progress.stage = 'calibrate';
+  enter('calibrate');
   await store.fitCalibration({ output });
-  progress.stage = 'measure';
+  enter('measure');
   let stripe = 0;
   const measure = async (): Promise<void> => {
     while (stripe < stripes) {
@@ -89,9 +123,10 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Evaluate
   };
   await runLanes(Math.min(STRIPES_AT_ONCE, stripes), measure, () => (stripe = stripes));
 
-  progress.stage = 'finish';
+  enter('finish');
   const result = await store.finishEvaluation({ output });
-  progress.stage = 'done';
+  await condition(allHandlersFinished);
+  enter('done');
   return result;
 }
 
@@ -104,7 +139,7 @@ function paceOf(
   return { imagesPerSecond: images / seconds, etaSeconds: (left * seconds) / images };
 }
 
-const NOTHING_DONE: EvaluateProgress = {
+const NOTHING_DONE: Omit<EvaluateProgress, 'concurrency'> = {
   stage: 'snapshot',
   images: 0,
   imagesDone: 0,

@@ -20,6 +20,7 @@ export interface EvaluateModelInput extends EvaluateRun {
     /** Shards that are known to be scored, in the order of the plan. */
     shards: number;
     paused: string | null;
+    concurrency: number;
   };
 }
 
@@ -74,6 +75,8 @@ export type EvaluateStage = 'snapshot' | 'prepare' | 'score' | 'calibrate' | 'me
 /** Answer to the progress query of `evaluateModel`. */
 export interface EvaluateProgress {
   stage: EvaluateStage;
+  /** Shards of images in work at once. */
+  concurrency: number;
   /** Images of both snapshots, and those whose shards are scored; 0 until the plan is there. */
   images: number;
   imagesDone: number;

@@ -1,4 +1,5 @@
 import {
+  allHandlersFinished,
   ApplicationFailure,
   condition,
   continueAsNew,
@@ -18,7 +19,10 @@ import type {
 } from './graphTypes.ts';
 import { runLanes } from '../lanes.ts';
 import { accounting, asking, inference } from '../profiles.ts';
-import { graphProgressQuery, PAUSE_ASKED, pauseSignal, resumeSignal } from '../signals.ts';
+import { announcing } from '../control/announce.ts';
+import { PAUSE_ASKED } from '../control/requests.ts';
+import { takeRequests } from '../control/takeRequests.ts';
+import { graphProgressQuery } from '../signals.ts';
 
 /** A question is asked a second time where its first answer cannot be read. */
 const REQUESTS_PER_CALL = 2;
@@ -43,24 +47,36 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
     cached: 0,
     fallbacks: 0,
     spent: { input: 0, output: 0 },
-    paused: null,
+    paused: input.carried?.paused ?? null,
   };
+  let inHand = 0;
   const start = { ms: 0, callsDone: 0 };
   setHandler(graphProgressQuery, () => ({
     ...progress,
     costUsd: costOf(progress.spent, prices),
     etaSeconds: secondsLeft(progress, start, Date.now()),
   }));
-  setHandler(pauseSignal, () => {
-    if (progress.stage === 'plan' || progress.stage === 'ask') progress.paused ??= PAUSE_ASKED;
+  const { enter, wait } = announcing(progress);
+  takeRequests({
+    isEnding: () => progress.stage === 'finish' || progress.stage === 'done',
+    inHand: () => inHand,
+    inForce: () => ({ concurrency: null, maxFailureRate: null }),
+    pause() {
+      wait(PAUSE_ASKED);
+      return Promise.resolve({ isPaused: true, inHand, child: null });
+    },
+    resume() {
+      const wasPaused = progress.paused;
+      wait(null);
+      return Promise.resolve({ wasPaused, child: null });
+    },
+    set: () => Promise.resolve(),
   });
-  setHandler(resumeSignal, () => void (progress.paused = null));
 
   const { categories, calls, cached, mostTokens } = await planner.planGraph({ output });
   const { pending, fallbacks, spent } = await store.readGraphState({ output });
   const count = pending.reduce((sum, { from, to }) => sum + to - from, 0);
   Object.assign(progress, {
-    stage: 'ask',
     categories,
     calls,
     callsDone: calls - count,
@@ -68,6 +84,7 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
     fallbacks,
     spent,
   });
+  enter('ask');
   Object.assign(start, { ms: Date.now(), callsDone: progress.callsDone });
 
   const waiting = pending.flatMap(({ from, to }) => batches(from, to, controls.batch));
@@ -78,7 +95,7 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
     tokenMs: (60_000 * lanes) / (controls.tokensPerMinute ?? Infinity),
   };
   const requestUsd = toNanoUsd(costOf(mostTokens, prices));
-  let [inHand, reservedUsd] = [0, 0];
+  let reservedUsd = 0;
   const leftUsd = (): number =>
     maxCostUsd === null ? Infinity : toNanoUsd(maxCostUsd - costOf(progress.spent, prices) - reservedUsd);
 
@@ -122,11 +139,16 @@ export async function buildGraph(input: BuildGraphInput): Promise<GraphResult> {
     }
   };
   await runLanes(lanes, lane, () => (waiting.length = 0));
-  if (waiting.length > 0) await continueAsNew<typeof buildGraph>({ output, controls, carried: { dialect } });
+  if (waiting.length > 0) {
+    await condition(allHandlersFinished);
+    const { paused } = progress;
+    await continueAsNew<typeof buildGraph>({ output, controls, carried: { dialect, paused } });
+  }
 
-  progress.stage = 'finish';
+  enter('finish');
   const result = await store.finishGraph({ output, prices });
-  progress.stage = 'done';
+  await condition(allHandlersFinished);
+  enter('done');
   return result;
 }
 

@@ -12,7 +12,7 @@ export interface GraphRun {
 export interface BuildGraphInput extends GraphRun {
   controls: GraphControls;
   /** What an execution tells the one that continues it as new; others leave it out. */
-  carried?: { dialect: LlmDialect | null };
+  carried?: { dialect: LlmDialect | null; paused: string | null };
 }
 
 /** What an endpoint has been found not to understand. */

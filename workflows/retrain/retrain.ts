@@ -1,14 +1,12 @@
 import {
+  allHandlersFinished,
   condition,
   continueAsNew,
   executeChild,
-  getExternalWorkflowHandle,
   proxyActivities,
   setHandler,
   upsertMemo,
   workflowInfo,
-  type ChildWorkflowHandle,
-  type Workflow,
 } from '@temporalio/workflow';
 import type { Stage } from '../../data/retrain/stages.ts';
 import { extractAll } from '../train/features.ts';
@@ -26,26 +24,14 @@ import type {
   StageEnd,
   StageRun,
 } from './retrainTypes.ts';
-import {
-  decisionSignal,
-  PAUSE_ASKED,
-  pauseSignal,
-  resumeSignal,
-  retrainProgressQuery,
-  WAITS_FOR_APPROVAL,
-} from '../signals.ts';
+import { announcing, listedAs } from '../control/announce.ts';
+import { changeOf, PAUSE_ASKED, pauseSignal, resumeSignal, setSignal } from '../control/requests.ts';
+import { StageHandle } from '../control/stageHandle.ts';
+import { takeRequests } from '../control/takeRequests.ts';
+import { decisionSignal, retrainProgressQuery, WAITS_FOR_APPROVAL } from '../signals.ts';
 import { runStage } from './stageChild.ts';
 
 const HOUR_MS = 3_600_000;
-
-/** Kinds of runs that make artifacts, by the stage that they are of. */
-const KINDS = { graph: 'graph', train: 'train', evaluate: 'evaluate', tag: 'tag' } as const;
-const WORKFLOWS = {
-  graph: 'buildGraph',
-  train: 'trainModel',
-  evaluate: 'evaluateModel',
-  tag: 'tagCorpus',
-} as const;
 
 /**
  * Retrains a model: snapshot, features, graph, train, evaluate, gate, approval, publish, tag (docs/retraining.md). What a
@@ -54,46 +40,67 @@ const WORKFLOWS = {
  */
 export async function retrain(input: RetrainInput): Promise<RetrainResult> {
   const { output, controls } = input;
-  const { heartbeatTimeoutS, concurrency } = controls;
+  const { heartbeatTimeoutS } = controls;
   const reader = proxyActivities<RetrainStoreActivities>(listing(heartbeatTimeoutS));
   const store = proxyActivities<RetrainStoreActivities & FeaturesStoreActivities>(
     accounting(heartbeatTimeoutS),
   );
   const device = proxyActivities<FeaturesActivities>(inference(heartbeatTimeoutS));
 
-  const progress: RetrainProgress = { ...NOTHING_DONE, ended: [] };
-  let child: ChildWorkflowHandle<Workflow> | undefined;
+  const progress: RetrainProgress = {
+    ...NOTHING_DONE,
+    ended: [],
+    pausing: input.carried?.pausing ?? false,
+  };
+  const { concurrency, maxFailureRate } = input.carried ?? controls;
+  const inForce = { concurrency, maxFailureRate };
+  const handle = new StageHandle();
+  /** Pieces of features that workers have in hand; other stages are runs of their own. */
+  let inHand = 0;
   /** Grows when there may be a decision about the candidate. */
   let lookAgain = 0;
-  /** One that has just ended needs no telling. */
-  const tellChild = async (tell: (id: string) => Promise<void>): Promise<void> => {
-    if (child) await tell(child.workflowId).catch(() => undefined);
-  };
   // A signal that came with the start is handled here and now.
-  setHandler(retrainProgressQuery, () => progress);
-  setHandler(pauseSignal, async () => {
-    if (progress.paused !== null) return;
-    progress.pausing = true;
-    await tellChild((id) => getExternalWorkflowHandle(id).signal(pauseSignal));
-  });
-  setHandler(resumeSignal, async (change) => {
-    progress.pausing = false;
-    progress.paused = null;
-    lookAgain++;
-    await tellChild((id) => getExternalWorkflowHandle(id).signal(resumeSignal, change));
+  setHandler(retrainProgressQuery, () => ({
+    ...progress,
+    child: handle.child,
+    isWaiting: handle.child !== null && !handle.isOwn,
+  }));
+  const { enter: announceStage, wait } = announcing(progress);
+  takeRequests({
+    isEnding: () => progress.stage === 'done',
+    inHand: () => inHand,
+    inForce: () => inForce,
+    async pause(asked) {
+      if (progress.stage === 'features') wait(progress.paused ?? PAUSE_ASKED);
+      else progress.pausing = progress.paused === null;
+      await handle.tell(pauseSignal, asked);
+      return { isPaused: progress.paused !== null, inHand, child: handle.child };
+    },
+    async resume(asked) {
+      const wasPaused = progress.paused ?? (progress.pausing ? PAUSE_ASKED : null);
+      Object.assign(inForce, changeOf(asked));
+      progress.pausing = false;
+      wait(null);
+      lookAgain++;
+      await handle.tell(resumeSignal, asked);
+      return { wasPaused, child: handle.child };
+    },
+    async set(asked) {
+      Object.assign(inForce, changeOf(asked));
+      await handle.tell(setSignal, asked);
+    },
   });
   // What was decided is in the run's folder: it must also be found by an execution that was not there to be told.
   setHandler(decisionSignal, () => {
-    progress.paused = null;
+    wait(null);
     lookAgain++;
   });
 
   const enter = async (stage: Stage): Promise<number> => {
-    if (progress.pausing) {
-      Object.assign(progress, { pausing: false, paused: PAUSE_ASKED });
-      await condition(() => progress.paused === null);
-    }
-    progress.stage = stage;
+    if (progress.pausing) wait(PAUSE_ASKED);
+    progress.pausing = false;
+    await condition(() => progress.paused === null);
+    announceStage(stage);
     return Date.now();
   };
   const note = async (end: StageEnd): Promise<void> => {
@@ -104,9 +111,9 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
 
   /** A stage that a run of its own kind does. */
   const make = async (
-    stage: keyof typeof KINDS,
+    stage: 'graph' | 'train' | 'evaluate' | 'tag',
     begin: () => Promise<StageRun>,
-    controlsOfRun: object,
+    controlsOfRun: () => object,
   ): Promise<StageRun> => {
     const startedMs = await enter(stage);
     const run = await begin();
@@ -114,20 +121,11 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
       ? 'reused'
       : await runStage({
           run,
-          workflow: WORKFLOWS[stage],
-          input: { output: run.uri, controls: controlsOfRun },
-          attach(handle) {
-            child = handle;
-            progress.child = handle ? { id: run.id, uri: run.uri, kind: KINDS[stage] } : null;
-          },
-          waitForOther: (isWaiting) =>
-            void Object.assign(progress, {
-              isWaiting,
-              child: isWaiting ? { id: run.id, uri: run.uri, kind: KINDS[stage] } : null,
-            }),
+          kind: stage,
+          input: { output: run.uri, controls: controlsOfRun() },
+          handle,
           isFinished: () => store.isFinished({ output: run.uri }),
         });
-    Object.assign(progress, { isWaiting: false, child: null });
     // What another run has made in the meantime says nothing of how long it takes.
     const seconds = state === 'reused' ? 0 : (Date.now() - startedMs) / 1000;
     await note({ stage, state, artifact: run.uri, seconds, ...(await store.describeStage(run)) });
@@ -136,7 +134,8 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
 
   const finish = async (outcome: Outcome, model: string | null, why: string[]): Promise<RetrainResult> => {
     const result = await store.finishRetrain({ output, outcome, model, why });
-    progress.stage = 'done';
+    await condition(allHandlersFinished);
+    announceStage('done');
     return result;
   };
 
@@ -166,12 +165,19 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
     features,
     device,
     store,
-    concurrency,
+    concurrency: () => (progress.paused === null ? inForce.concurrency : 0),
     from: input.carried?.features,
     handOver: () => workflowInfo().continueAsNewSuggested,
-    report: (pieces, piecesDone) => void Object.assign(progress, { pieces, piecesDone }),
+    report(pieces, piecesDone, atWork) {
+      Object.assign(progress, { pieces, piecesDone });
+      inHand = atWork;
+    },
   });
-  if (left) await continueAsNew<typeof retrain>({ ...input, carried: { features: left } });
+  if (left) {
+    await condition(allHandlersFinished);
+    const pausing = progress.paused !== null;
+    await continueAsNew<typeof retrain>({ ...input, carried: { features: left, pausing, ...inForce } });
+  }
   const extracted = features.filter((kept) => !kept.extracted);
   if (features.length === 0) await skip('features', 'computed as they are needed');
   else
@@ -184,8 +190,12 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
       units: extracted.reduce((sum, { images }) => sum + images, 0),
     });
 
-  const common = { heartbeatTimeoutS, concurrency };
-  const graph = await make('graph', () => store.beginGraph({ output, snapshot }), controls.graph);
+  const common = () => ({ heartbeatTimeoutS, concurrency: inForce.concurrency });
+  const graph = await make(
+    'graph',
+    () => store.beginGraph({ output, snapshot }),
+    () => controls.graph,
+  );
   const training = await make(
     'train',
     () => store.beginTraining({ output, snapshot, graph: graph.uri }),
@@ -219,10 +229,10 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
       const looked = lookAgain;
       decision = await store.readDecision({ output, evaluation: evaluation.uri });
       if (decision !== null || Date.now() >= deadlineMs) break;
-      progress.paused = WAITS_FOR_APPROVAL;
+      wait(WAITS_FOR_APPROVAL);
       await condition(() => lookAgain > looked, Math.max(1, deadlineMs - Date.now()));
     }
-    progress.paused = null;
+    wait(null);
     const words = decision
       ? `${decision.approved ? 'approved' : 'rejected'} by ${decision.by}${decision.reason === '' ? '' : `: ${decision.reason}`}`
       : `nobody approved it in ${plan.approvalHours} hours`;
@@ -254,7 +264,12 @@ export async function retrain(input: RetrainInput): Promise<RetrainResult> {
     units: 1,
   });
 
-  if (plan.tags) await make('tag', () => store.beginTagging({ output, model: published.uri }), controls);
+  if (plan.tags)
+    await make(
+      'tag',
+      () => store.beginTagging({ output, model: published.uri }),
+      () => ({ ...controls, ...inForce }),
+    );
   else await skip('tag', 'nothing to tag');
   return finish('published', published.uri, verdict.rules);
 }
@@ -271,7 +286,7 @@ export async function retrainOnSchedule({
   const { outcome, model } = await executeChild(retrain, {
     workflowId: id,
     args: [{ output, controls }],
-    memo: { output },
+    ...listedAs('retrain', output),
   });
   return { state: outcome, output, model };
 }

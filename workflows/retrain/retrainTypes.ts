@@ -1,6 +1,7 @@
 /** What passes between commands, `retrain` and its activities. */
 import type { GraphControls } from '../../data/graph/graphControls.ts';
 import type { Stage } from '../../data/retrain/stages.ts';
+import type { StageChild } from '../control/requests.ts';
 import type { FeaturesPiece, FeaturesSettings } from '../train/featuresTypes.ts';
 import type { RunControls } from '../tag/tagTypes.ts';
 
@@ -18,7 +19,7 @@ export interface RetrainControls extends RunControls {
 export interface RetrainInput extends RetrainRun {
   controls: RetrainControls;
   /** What an execution tells the one that continues it as new; commands leave it out. */
-  carried?: { features: FeaturesPiece };
+  carried?: { features: FeaturesPiece; pausing: boolean; concurrency: number; maxFailureRate: number };
 }
 
 /** What a schedule starts: a retraining of the pipeline that is frozen at this URI. */
@@ -145,7 +146,7 @@ export interface RetrainProgress {
   pieces: number;
   piecesDone: number;
   /** The run that makes the stage's artifact; null where the stage is no run, or between two. */
-  child: { id: string; uri: string; kind: 'graph' | 'train' | 'evaluate' | 'tag' } | null;
+  child: StageChild;
   /** Whether `child` was started by another run, which is waited for. */
   isWaiting: boolean;
   /** Whether a pause was asked for, which begins when the stage is over. */

@@ -8,21 +8,28 @@ import {
   type Workflow,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { listedAs } from '../control/announce.ts';
+import type { StageHandle } from '../control/stageHandle.ts';
 import type { StageRun } from './retrainTypes.ts';
 
 /** Between two looks at a run that another one has started: from a second to a minute. */
 const FIRST_LOOK_MS = 1_000;
 const LONGEST_LOOK_MS = 60_000;
 
+/** Workflows by the kind of run that they do. */
+const WORKFLOWS = {
+  graph: 'buildGraph',
+  train: 'trainModel',
+  evaluate: 'evaluateModel',
+  tag: 'tagCorpus',
+} as const;
+
 export interface StageChildOptions<Input> {
   run: StageRun;
-  /** The type of its workflow, and its input. */
-  workflow: string;
+  kind: keyof typeof WORKFLOWS;
   input: Input;
-  /** Told the child while it is at work, and undefined when it no longer is. */
-  attach(child: ChildWorkflowHandle<Workflow> | undefined): void;
-  /** Told that the run was started by another workflow. */
-  waitForOther(isWaiting: boolean): void;
+  /** Has the run while it is at work. */
+  handle: StageHandle;
   /** Whether the run has finished. */
   isFinished(): Promise<boolean>;
 }
@@ -33,31 +40,31 @@ export interface StageChildOptions<Input> {
  * Returns whether it was made here.
  */
 export async function runStage<Input>(options: StageChildOptions<Input>): Promise<'done' | 'reused'> {
-  const { run, workflow, input, attach, waitForOther, isFinished } = options;
-  for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
-    let child: ChildWorkflowHandle<Workflow>;
-    try {
-      child = await startChild(workflow, {
-        workflowId: run.id,
-        args: [input],
-        memo: { output: run.uri },
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-      });
-    } catch (error) {
-      if (isCancellation(error) || !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      waitForOther(true);
-      await sleep(lookMs);
-      if (await isFinished()) return 'reused';
-      continue;
-    }
-    waitForOther(false);
-    attach(child);
-    try {
+  const { run, kind, input, handle, isFinished } = options;
+  const stageChild = { id: run.id, uri: run.uri, kind };
+  try {
+    for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
+      let child: ChildWorkflowHandle<Workflow>;
+      try {
+        child = await startChild(WORKFLOWS[kind], {
+          workflowId: run.id,
+          args: [input],
+          ...listedAs(kind, run.uri),
+          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        });
+      } catch (error) {
+        if (isCancellation(error) || !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        handle.attach(stageChild, false);
+        await sleep(lookMs);
+        if (await isFinished()) return 'reused';
+        continue;
+      }
+      handle.attach(stageChild, true);
       await child.result();
       return 'done';
-    } finally {
-      attach(undefined);
     }
+  } finally {
+    handle.attach(null, false);
   }
 }

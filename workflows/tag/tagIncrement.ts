@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { listedAs } from '../control/announce.ts';
 import type { IncrementActivities, TagIncrementInput, TagIncrementResult } from './incrementTypes.ts';
 import { accounting, listing } from '../profiles.ts';
 import { atWorkSignal } from '../signals.ts';
@@ -58,7 +59,7 @@ async function tag(run: string, id: string, controls: TagIncrementInput['control
     return await executeChild(tagCorpus, {
       workflowId: id,
       args: [{ output: run, controls }],
-      memo: { output: run },
+      ...listedAs('tag', run),
     });
   } catch (error) {
     // Somebody resumed it.

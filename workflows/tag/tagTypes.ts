@@ -1,6 +1,10 @@
 /** What passes between commands, workflows and activities: URIs, numbers and counts, nothing bigger. */
 import type { GraphControls } from '../../data/graph/graphControls.ts';
 import type { Counts } from '../../data/run/counts.ts';
+import type { FailedImage, FailureExamples } from '../../data/run/failureSample.ts';
+import type { PhaseTimes } from '../../data/run/phases.ts';
+import type { StageChild } from '../control/requests.ts';
+import type { Mark } from '../control/recentRate.ts';
 
 /** A tag run, by its folder: everything else about it is in there. */
 export interface TagRun {
@@ -35,13 +39,45 @@ export interface TagCorpusResult extends Counts {
   scores?: 'calibrated' | 'raw';
 }
 
-export interface TagShardsInput extends ShardRange {
+/** What a parent tells the child that does a range of its shards. */
+export interface ShardWindow {
+  /** Shards at work at once; 0: none is started. */
+  window: number;
+  /** Grows with every change. */
+  revision: number;
+}
+
+export interface TagShardsInput extends ShardRange, ShardWindow {
   /** Names of the vocabularies' artifacts, as one text. */
   artifact: string;
-  /** Shards handed out at once. */
-  window: number;
   heartbeatTimeoutS: number;
-  paused: boolean;
+  /** What an execution tells the one that continues it as new: when the first began, ms since 1970, and its reports. */
+  carried?: { startedMs: number; reports: number };
+}
+
+/** What a shard came to. */
+export interface ShardResult extends Counts {
+  /** Where the time of the attempt that ended it went. */
+  phasesMs: PhaseTimes;
+  /** A few of its failures. */
+  failures: FailedImage[];
+}
+
+/** What a child tells its parent. */
+export interface ShardsReport {
+  /** Workflow id of the child. */
+  child: string;
+  /** Grows from report to report: the server may deliver them in another order. */
+  serial: number;
+  /** Of the last window that was heard. */
+  revision: number;
+  /** Shards that workers have in hand. */
+  inHand: number;
+  /** Since the last report: how many shards, the first and the last of their numbers, and what they came to. */
+  shards: number;
+  first: number;
+  last: number;
+  done: ShardResult;
 }
 
 /** Activities of the run itself: listing and accounting. On the `corpus` queue. */
@@ -56,7 +92,7 @@ export interface CorpusActivities {
 export interface TagActivities {
   /** Returns the names of the vocabularies' artifacts, as one text. */
   prepareVocabulary(run: TagRun): Promise<string>;
-  tagShard(shard: TagRun & { shard: number; artifact: string }): Promise<Counts>;
+  tagShard(shard: TagRun & { shard: number; artifact: string }): Promise<ShardResult>;
 }
 
 /** Stages of a tag run, in order. */
@@ -68,13 +104,20 @@ export interface TagProgress extends Counts {
   /** Planned keys and shards; 0 until the plan is there. */
   keys: number;
   shards: number;
-  /** When tagging began in this execution, ms since 1970, and what was done before it began. */
-  tagStartedMs: number | null;
-  imagesBefore: number;
-  /** Since tagging began in this execution, of committed shards; null before the first. */
-  imagesPerSecond: number | null;
-  /** At that rate; null where there is none. */
-  etaSeconds: number | null;
+  /** From where the recent rate counts; `isStart`: nothing was in hand then. Null until the first shard may start. */
+  recent: (Mark & { isStart: boolean }) | null;
+  /** Where the time of finished shards went, in this execution. */
+  phasesMs: PhaseTimes;
+  /** The latest failures, oldest first, and some keys by code; of this execution. */
+  lastFailures: FailedImage[];
+  examples: FailureExamples;
+  /** Settings in force. */
+  concurrency: number;
+  maxFailureRate: number;
+  /** Shards that workers have in hand, as far as children have told. */
+  inHand: number;
+  /** The run that links categories for this one; null where none is at work. */
+  child: StageChild;
   /** Why the run is paused; null where it is not. */
   paused: string | null;
   /** Workflow ids of the children at work, whose pending activities tell what is in flight. */

@@ -1,4 +1,4 @@
-import { runLanes } from '../lanes.ts';
+import { runPieces } from '../lanes.ts';
 import type {
   FeaturesActivities,
   FeaturesPiece,
@@ -12,14 +12,14 @@ export interface ExtractionOptions {
   features: readonly SnapshotFeatures[];
   device: Pick<FeaturesActivities, 'extractFeatures'>;
   store: FeaturesStoreActivities;
-  /** Pieces in work at once. */
-  concurrency: number;
+  /** Pieces in work at once, which may change. */
+  concurrency(): number;
   /** The first piece that may not be there, as an execution before this one left it. */
   from: FeaturesPiece | undefined;
   /** Whether to hand out no more pieces. */
   handOver(): boolean;
-  /** Told how many pieces there are to extract, and how many are there. */
-  report(pieces: number, done: number): void;
+  /** Told how many pieces there are to extract, how many are there, and how many are at work. */
+  report(pieces: number, done: number, atWork: number): void;
 }
 
 /**
@@ -38,14 +38,24 @@ export async function extractAll(options: ExtractionOptions): Promise<FeaturesPi
     pieces.findIndex(({ hash, piece }) => hash === from?.hash && piece === from.piece),
   );
   let done = next;
-  report(pieces.length, done);
-  const lane = async (): Promise<void> => {
-    while (next < pieces.length && !handOver()) {
-      await device.extractFeatures({ artifacts, ...pieces[next++]! });
-      report(pieces.length, ++done);
-    }
-  };
-  await runLanes(Math.min(concurrency, pieces.length - next), lane, () => (next = pieces.length));
+  let atWork = 0;
+  const tell = (): void => report(pieces.length, done, atWork);
+  tell();
+  await runPieces({
+    isLeft: () => next < pieces.length && !handOver(),
+    isOpen: () => atWork < concurrency(),
+    async work() {
+      atWork++;
+      tell();
+      try {
+        await device.extractFeatures({ artifacts, ...pieces[next++]! });
+        done++;
+      } finally {
+        atWork--;
+        tell();
+      }
+    },
+  });
   if (done < pieces.length) return pieces[next];
   for (const { hash } of missing) await store.indexFeatures({ artifacts, hash });
   return undefined;

@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
   condition,
@@ -12,7 +13,10 @@ import { extractAll } from './features.ts';
 import type { FeaturesActivities, FeaturesPiece, FeaturesStoreActivities } from './featuresTypes.ts';
 import { runLanes } from '../lanes.ts';
 import { accounting, inference, listing } from '../profiles.ts';
-import { PAUSE_ASKED, pauseSignal, resumeSignal, trainProgressQuery } from '../signals.ts';
+import { announcing } from '../control/announce.ts';
+import { PAUSE_ASKED } from '../control/requests.ts';
+import { takeRequests } from '../control/takeRequests.ts';
+import { trainProgressQuery } from '../signals.ts';
 import { bestOf, chosenRound, isExhausted, isValidationDue, stepsUntil } from './trainDecisions.ts';
 import { noPace, paceOf } from './trainPace.ts';
 import type {
@@ -36,46 +40,83 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     accounting(heartbeatTimeoutS),
   );
   const device = proxyActivities<TrainActivities & FeaturesActivities>(inference(heartbeatTimeoutS));
-  const carried = input.carried ?? { pausing: false };
+  const carried = input.carried ?? { pausing: false, concurrency: controls.concurrency };
   const handOver = () => workflowInfo().continueAsNewSuggested;
 
-  const progress: TrainProgress = { ...NOTHING_DONE, pausing: carried.pausing };
+  const progress: TrainProgress = {
+    ...NOTHING_DONE,
+    pausing: carried.pausing,
+    concurrency: carried.concurrency,
+  };
   const pace = noPace();
   setHandler(trainProgressQuery, () => ({
     ...progress,
     ...paceOf(pace, progress.steps - progress.stepsDone),
   }));
-  setHandler(pauseSignal, () => {
-    progress.pausing = progress.paused === null && progress.stage !== 'finish' && progress.stage !== 'done';
+  const { enter, wait } = announcing(progress);
+  const beginPause = (): void => {
+    if (progress.pausing) wait(PAUSE_ASKED);
+    progress.pausing = false;
+  };
+  /** Pieces of features, or shards of the round, that workers have in hand. */
+  let inHand = 0;
+  takeRequests({
+    isEnding: () => progress.stage === 'finish' || progress.stage === 'done',
+    inHand: () => inHand,
+    inForce: () => ({ concurrency: progress.concurrency, maxFailureRate: null }),
+    pause() {
+      if (progress.stage === 'features') wait(PAUSE_ASKED);
+      else progress.pausing = progress.paused === null;
+      return Promise.resolve({ isPaused: progress.paused !== null, inHand, child: null });
+    },
+    resume(asked) {
+      const wasPaused = progress.paused ?? (progress.pausing ? PAUSE_ASKED : null);
+      progress.concurrency = asked.concurrency ?? progress.concurrency;
+      progress.pausing = false;
+      wait(null);
+      return Promise.resolve({ wasPaused, child: null });
+    },
+    set(asked) {
+      progress.concurrency = asked.concurrency ?? progress.concurrency;
+      return Promise.resolve();
+    },
   });
-  setHandler(resumeSignal, () => void Object.assign(progress, { pausing: false, paused: null }));
 
   const { images } = await reader.snapshotDataset({ output });
-  Object.assign(progress, { stage: 'prepare', images });
+  progress.images = images;
+  enter('prepare');
   const { plan, artifacts, features } = await device.prepareTraining({ output });
   const { rounds, shards, patience } = plan;
   Object.assign(progress, {
-    stage: 'features',
     featureBytes: features.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     rounds,
     shards,
     steps: stepsUntil(rounds, plan),
   });
+  enter('features');
+  beginPause();
 
-  const continueHere = (left?: FeaturesPiece) =>
-    continueAsNew<typeof trainModel>({
+  const continueHere = async (left?: FeaturesPiece) => {
+    await condition(allHandlersFinished);
+    const pausing = progress.pausing || progress.paused !== null;
+    const { concurrency } = progress;
+    await continueAsNew<typeof trainModel>({
       ...input,
-      carried: { pausing: progress.pausing, ...(left && { features: left }) },
+      carried: { pausing, concurrency, ...(left && { features: left }) },
     });
+  };
   const left = await extractAll({
     artifacts,
     features,
     device,
     store,
-    concurrency: controls.concurrency,
+    concurrency: () => (progress.paused === null ? progress.concurrency : 0),
     from: carried.features,
     handOver,
-    report: (pieces, piecesDone) => void Object.assign(progress, { pieces, piecesDone }),
+    report(pieces, piecesDone, atWork) {
+      Object.assign(progress, { pieces, piecesDone });
+      inHand = atWork;
+    },
   });
   if (left) await continueHere(left);
 
@@ -90,7 +131,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     void Object.assign(progress, { round, loss, stepsDone: stepsUntil(round, plan) });
   noteRound(state.lastRound?.round ?? 0, state.lastRound?.loss ?? null);
   noteValidations();
-  progress.stage = 'train';
+  enter('train');
 
   const trainRound = (round: number) =>
     // One shard that cannot be trained ends the round: the others are not worth waiting for.
@@ -98,7 +139,9 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
       const scope = CancellationScope.current();
       const waiting = Array.from({ length: shards }, (_, shard) => shard);
       const trainOne = async (): Promise<void> => {
-        const done = await device.trainShard({ output, round, shard: waiting.shift()! });
+        inHand++;
+        const shard = waiting.shift()!;
+        const done = await device.trainShard({ output, round, shard }).finally(() => inHand--);
         progress.roundSteps += done.steps;
         progress.roundImages += done.images;
       };
@@ -116,10 +159,8 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
   // An execution that was lost may have merged a round and not have validated it.
   await validate(progress.round);
   while (progress.round < rounds && !isExhausted(validations, patience)) {
-    if (progress.pausing) {
-      Object.assign(progress, { pausing: false, paused: PAUSE_ASKED });
-      await condition(() => progress.paused === null);
-    }
+    beginPause();
+    await condition(() => progress.paused === null);
     if (handOver()) await continueHere();
     const round = progress.round + 1;
     const startedMs = Date.now();
@@ -147,7 +188,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     pace.totalMs += Date.now() - startedMs;
   }
 
-  progress.stage = 'finish';
+  enter('finish');
   const { round } = progress;
   const result = await device.finishTraining({
     output,
@@ -155,7 +196,8 @@ export async function trainModel(input: TrainModelInput): Promise<TrainResult> {
     round,
     stoppedEarly: round < rounds,
   });
-  progress.stage = 'done';
+  await condition(allHandlersFinished);
+  enter('done');
   return result;
 }
 
@@ -165,7 +207,7 @@ const isDivergence = (error: unknown): boolean =>
   error.cause instanceof ApplicationFailure &&
   error.cause.type === 'Train.NotFinite';
 
-const NOTHING_DONE: TrainProgress = {
+const NOTHING_DONE: Omit<TrainProgress, 'concurrency'> = {
   stage: 'snapshot',
   images: 0,
   pieces: 0,

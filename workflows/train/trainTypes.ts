@@ -19,8 +19,9 @@ export interface TrainModelInput extends TrainRun {
   carried?: {
     /** The first piece of features that may not be there. */
     features?: FeaturesPiece;
-    /** A pause was asked for and has not begun. */
+    /** A pause was asked for. */
     pausing: boolean;
+    concurrency: number;
   };
 }
 
@@ -139,6 +140,8 @@ export type TrainStage = 'snapshot' | 'prepare' | 'features' | 'train' | 'finish
 /** Answer to the progress query of `trainModel`. */
 export interface TrainProgress {
   stage: TrainStage;
+  /** Pieces of features in work at once. */
+  concurrency: number;
   /** Images that are trained on; 0 until the snapshot is there. */
   images: number;
   /** Pieces of features to extract, in all and done. */

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { Failure } from '../../../data/failure.ts';
+import type { ControlChange } from '../../../data/run/controls.ts';
 import { SUCCESS } from '../../../data/run/layout.ts';
 import { requireRun } from '../../../data/run/requireRun.ts';
 import { openStore } from '../../../data/store/open.ts';
-import { resumeSignal } from '../../../workflows/signals.ts';
+import { resumeSignal, resumeUpdate } from '../../../workflows/control/requests.ts';
 import { launch } from '../../run/launch.ts';
+import { request } from '../../run/server/request.ts';
 import {
   CONTROL_SETTINGS,
   LLM_CONTROL_SETTINGS,
@@ -33,15 +35,21 @@ export function resumeCommand(program: Command, finish: (code: number) => void):
   ]);
   command.action(async (run: string, flags: Record<string, unknown>) => {
     const settings = settingsOf(flags);
-    const given = flags['maxFailureRate'] === undefined ? {} : { maxFailureRate: settings.maxFailureRate };
+    const given: ControlChange = {
+      ...(flags['concurrency'] !== undefined && { concurrency: settings.concurrency }),
+      ...(flags['maxFailureRate'] !== undefined && { maxFailureRate: settings.maxFailureRate }),
+    };
     finish(
       await launch({
         json: flags['json'] === true,
         settings,
         run: (session) => unfinishedRun(run, session),
-        async started(handle) {
+        given,
+        async started(session, handle, tell) {
           // Not after a look whether it is paused: nobody answers where no worker is up yet.
-          await handle.signal(resumeSignal, given);
+          const ask = { update: resumeUpdate, signal: resumeSignal, change: given };
+          const reply = await request(session, handle, ask);
+          if ('unanswered' in reply) tell(`goes on as soon as a worker takes that up: ${reply.unanswered}`);
         },
       }),
     );

@@ -6,6 +6,7 @@ import { requireRun } from '../../../data/run/requireRun.ts';
 import { openStore } from '../../../data/store/open.ts';
 import { settingsOf, withSettings } from '../../options.ts';
 import { unpolledQueues } from '../../run/pending.ts';
+import { queueLines, queueStates, type QueueState } from '../../run/server/queues.ts';
 import { etaText, rateText } from '../../run/progressDisplay.ts';
 import { findRun, type RunReference } from '../../run/runReference.ts';
 import { openSession, type Session } from '../../run/session.ts';
@@ -24,8 +25,12 @@ interface RunStatus {
   imagesPerSecond: number | null;
   etaSeconds: number | null;
   paused: string | null;
+  /** The command that goes on after the pause. */
+  goOn: string | null;
   retrying: string[];
   unpolledQueues: string[];
+  /** Of the server, which may serve other runs too; empty where the run is not at work. */
+  queues: QueueState[];
 }
 
 export function statusCommand(program: Command, finish: (code: number) => void): void {
@@ -75,15 +80,17 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
     imagesPerSecond: null,
     etaSeconds: null,
     paused: null,
+    goOn: null,
     retrying: [],
     unpolledQueues: [],
+    queues: [],
   };
   if (await output.head(SUCCESS))
     return { ...base, state: 'finished', stage: 'done', ...(await view.folderStatus(output)) };
   if (state !== 'running') return { ...base, ...(await view.folderStatus(output)) };
-  const unpolled = await unpolledQueues(session);
+  const [unpolled, queues] = await Promise.all([unpolledQueues(session), queueStates(session)]);
   const progress = unpolled.length === 0 ? await view.readProgress(session, handle) : undefined;
-  if (!progress) return { ...base, unpolledQueues: unpolled, ...(await view.folderStatus(output)) };
+  if (!progress) return { ...base, queues, unpolledQueues: unpolled, ...(await view.folderStatus(output)) };
   const { stage, imagesPerSecond, etaSeconds, paused, retrying } = progress;
   return {
     ...base,
@@ -92,14 +99,16 @@ async function readStatus(session: Session, { id, kind, output: uri }: RunRefere
     imagesPerSecond,
     etaSeconds,
     paused,
+    goOn: paused === null ? null : view.goOn(uri, paused),
     retrying,
+    queues,
     ...view.status(progress),
   };
 }
 
 function describeStatus({ kind }: RunReference, status: RunStatus): string {
   const view = VIEWS[kind];
-  const { run, output, state, stage, imagesPerSecond, etaSeconds, paused } = status;
+  const { run, output, state, stage, imagesPerSecond, etaSeconds, paused, goOn } = status;
   const lines = [
     `${run}: ${state}${stage === null || state === 'finished' ? '' : `, ${stage}`}`,
     `  folder   ${output}`,
@@ -109,8 +118,8 @@ function describeStatus({ kind }: RunReference, status: RunStatus): string {
     lines.push(
       `  rate     ${rateText(status)} images/s${etaSeconds === null ? '' : `, ${etaText(status)} left`}`,
     );
-  if (paused !== null)
-    lines.push(`  paused   ${paused}`, `           \`${view.goOn(output, paused)}\` goes on`);
+  if (paused !== null && goOn !== null) lines.push(`  paused   ${paused}`, `           \`${goOn}\` goes on`);
+  lines.push(...queueLines(status.queues));
   for (const note of status.retrying) lines.push(`  retrying ${note}`);
   for (const queue of status.unpolledQueues)
     lines.push(

@@ -13,6 +13,9 @@ export const RETRAIN_VIEW: RunView<RetrainRunProgress, RetrainStatus, RetrainRes
   workflow: 'retrain',
   input: (output, settings): RetrainInput => ({ output, controls: retrainControls(settings) }),
   inHand: 'its stage at work ends as a run of that kind does',
+  pieces: ['piece of work', 'pieces of work'],
+  pausesAt: 'when its stage is over, and the run that does the stage before that',
+  settable: ['concurrency', 'maxFailureRate'],
   goOn: (output, paused) =>
     paused === WAITS_FOR_APPROVAL
       ? `c2srt approve ${output}\` or \`c2srt reject ${output}\`, then \`c2srt resume ${output}`

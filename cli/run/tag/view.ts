@@ -1,5 +1,5 @@
 import { graphControls } from '../../../data/graph/controlsOfSettings.ts';
-import { PAUSE_ASKED } from '../../../workflows/signals.ts';
+import { PAUSE_ASKED } from '../../../workflows/control/requests.ts';
 import type { TagCorpusInput, TagCorpusResult } from '../../../workflows/tag/tagTypes.ts';
 import type { RunView } from '../runView.ts';
 import { createTagDisplay } from './display.ts';
@@ -16,6 +16,9 @@ export const TAG_VIEW: RunView<TagRunProgress, TagStatus, TagCorpusResult> = {
     return { output, controls: { concurrency, maxFailureRate, heartbeatTimeoutS, graph } };
   },
   inHand: 'its shards in work are spooled first',
+  pieces: ['shard', 'shards'],
+  pausesAt: 'once its shards in hand are done',
+  settable: ['concurrency', 'maxFailureRate'],
   goOn: (output, paused) =>
     `c2srt resume ${output}${paused === PAUSE_ASKED ? '' : ' --max-failure-rate RATE'}`,
   readProgress: readTagProgress,
