@@ -10,23 +10,33 @@ const PAGE = join(dirname(require.resolve('c2srt/package.json')), 'cli', 'pages'
 // They declare no entry for their builds for pages.
 const libraryFile = (name: string, file: string): string => join(dirname(require.resolve(name)), '..', file);
 
-/** In the order of their dependencies; the last is the kind's own. */
+/** Of all kinds and of one, in the order of their dependencies. */
 const SHARED_SCRIPTS = ['elements.js', 'tables.js', 'charts.js', 'gallery.js', 'evidence.js', 'figures.js'];
+const KIND_SCRIPTS: Readonly<Record<Report['kind'], readonly string[]>> = {
+  run: ['run.js'],
+  model: ['modelChoices.js', 'model.js'],
+  comparison: ['comparison.js'],
+};
+const STYLES = ['page.css', 'images.css'];
 
 /**
  * The page of a report. Of its images it has as many, from the first, as keep it below `maxBytes`, and says how many there
  * were.
  */
 export async function reportPage(report: Report, maxBytes: number): Promise<string> {
-  const [style, body, d3, plot, ...own] = await Promise.all([
-    readFile(join(PAGE, 'page.css'), 'utf8'),
-    readFile(join(PAGE, 'page.html'), 'utf8'),
-    readFile(libraryFile('d3', 'dist/d3.min.js'), 'utf8'),
-    readFile(libraryFile('@observablehq/plot', 'dist/plot.umd.min.js'), 'utf8'),
-    ...[...SHARED_SCRIPTS, `${report.kind}.js`].map((name) => readFile(join(PAGE, name), 'utf8')),
-  ]);
-  const scripts = [d3, plot, ...own];
   const { title, kind, data, names, vocabularies = null, relations, images, graph } = report;
+  const partsOf = (files: readonly string[]) =>
+    Promise.all(files.map((file) => readFile(join(PAGE, file), 'utf8')));
+  const body = await readFile(join(PAGE, 'page.html'), 'utf8');
+  const style = (await partsOf(STYLES)).join('');
+  const libraries = [
+    libraryFile('d3', 'dist/d3.min.js'),
+    libraryFile('@observablehq/plot', 'dist/plot.umd.min.js'),
+  ];
+  const scripts = [
+    ...(await Promise.all(libraries.map((file) => readFile(file, 'utf8')))),
+    ...(await partsOf([...SHARED_SCRIPTS, ...KIND_SCRIPTS[kind]])),
+  ];
   const graphAt = graph === undefined ? null : GRAPH_PAGE;
   const value = { title, kind, ...data, names, vocabularies, relations, graph: graphAt };
   const fixed = [style, body, ...scripts, JSON.stringify(value)].reduce(
