@@ -227,6 +227,12 @@ describe.skipIf(chromiumProgram === undefined && !process.env['CI'])('in a brows
   it('images are filtered by vocabulary', async () => {
     const { page: shown, said } = await open('joint');
     const says = async () => (await shown.locator('.gallery .says').allInnerTexts()).join('\n');
+    const scoreOf = async () =>
+      Number((await shown.locator('.reasons h3').last().innerText()).split(' ').at(-1)!.replace('−', '-'));
+    await shown.locator('.gallery button').first().click();
+    const scores = await shown.locator('.tags .score').allInnerTexts();
+    expect(await scoreOf()).toBe(Math.max(...scores.map((text) => Number(text.replace('−', '-')))));
+    await shown.keyboard.press('Escape');
     const offered = () => shown.locator('#filter-label option').allInnerTexts();
     expect((await offered()).filter((text) => text.startsWith('dog'))).toEqual(['dog (food)', 'dog (zoo)']);
     await shown.locator('#filter-label').selectOption('dog (zoo)');

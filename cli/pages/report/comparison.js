@@ -173,6 +173,12 @@
     const { counts, labels, sampled } = data;
     const failedOf = ({ counts: { failuresByCode } }) =>
       Object.values(failuresByCode).reduce((a, b) => a + b, 0);
+    const differing = data.vocabularyDifferences
+      .map(({ name: vocabulary, differs }) => {
+        const what = differs.map((part) => (part.startsWith('only') ? part : `other ${part}`));
+        return `${vocabulary === null ? 'the vocabulary' : `vocabulary ${vocabulary}`}: ${what.join(', ')}`;
+      })
+      .join('; ');
     section(
       'totals',
       'Totals',
@@ -197,20 +203,8 @@
         ['Its model', now.model],
         ['Before', `${before.name}, ${before.folder}`],
         ['Its model', before.model],
+        ['Differ in', differing],
       ]),
-      data.vocabularyDifferences.length > 0
-        ? note(
-            'The runs ask differently: ',
-            data.vocabularyDifferences
-              .map(({ name: vocabulary, differs }) => {
-                const what = differs.map((part) => (part.startsWith('only') ? part : `other ${part}`));
-                const of = vocabulary === null ? 'the vocabulary without a name' : `vocabulary ${vocabulary}`;
-                return `${of}: ${what.join(', ')}`;
-              })
-              .join('; '),
-            '. Labels are the same where vocabulary and name are.',
-          )
-        : null,
     );
     const kept = ({ now: count, appeared }) => count - appeared;
     const vocabulary = vocabularyChoice('labels-vocabulary', () =>

@@ -49,10 +49,10 @@
   );
   const indexOf = (label) => indices.get(labelKey(label));
 
-  /** Of vocabularies that there are, one or all; null where there are not several. */
-  function vocabularyChoice(id, changed) {
-    if (data.vocabularies === null) return null;
-    const vocabularies = [...new Set(data.vocabularies)];
+  /** One or all of the vocabularies `among` which to choose; null where there are not several. */
+  function vocabularyChoice(id, changed, among = data.vocabularies ?? []) {
+    const vocabularies = [...new Set(among)];
+    if (vocabularies.length < 2) return null;
     const select = el(
       'select',
       { id, input: changed },

@@ -12,7 +12,9 @@
     return element;
   };
 
-  /** Of each image the label `wanted` is shown first, else the first that `isOffered`. */
+  const highest = (tags) => tags.reduce((best, own) => (best && best.score >= own.score ? best : own), null);
+
+  /** Of each image the label `wanted` is shown first, else that with the highest score of those that `isOffered`. */
   report.openImage = (images, image, { wanted, isOffered }) => {
     Object.assign(state, { images, at: images.indexOf(image), tag: wanted, isOffered });
     show();
@@ -55,9 +57,8 @@
     const image = state.images[state.at];
     const tag =
       image.tags.find((own) => own.name === state.tag) ??
-      image.tags.find((own) => state.isOffered(own.name)) ??
-      image.tags[0] ??
-      null;
+      highest(image.tags.filter((own) => state.isOffered(own.name))) ??
+      highest(image.tags);
     const move = (step, text, says) =>
       el(
         'button',

@@ -19,10 +19,14 @@
 
     const options = (values) => values.map(([text, value]) => el('option', { value }, text));
     const label = el('select', { id: 'filter-label' });
-    const vocabulary = vocabularyChoice('filter-vocabulary', () => {
-      offerLabels();
-      changed();
-    });
+    const vocabulary = vocabularyChoice(
+      'filter-vocabulary',
+      () => {
+        offerLabels();
+        changed();
+      },
+      labels.map(([, index]) => vocabularyOf(index)),
+    );
     const isOffered = (index) => vocabulary === null || vocabulary.has(vocabularyOf(index));
     function offerLabels() {
       const { value } = label;

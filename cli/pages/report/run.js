@@ -128,16 +128,24 @@
               ? `The most frequent label is ${labelText(first)}, of ${format.count(first.tags, 'image')}.`
               : 'No image has a tag of this vocabulary.';
           },
-          (width) => ({
-            height: 24 + 18 * Math.max(1, top().length),
-            marginLeft: Math.min(180, width / 3),
-            x: { label: 'images', grid: true },
-            y: { label: null, tickFormat: (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text) },
-            marks: [
-              Plot.barX(top(), { x: 'tags', y: labelText, fill: 'var(--accent)', sort: { y: '-x' } }),
-              Plot.ruleX([0]),
-            ],
-          }),
+          (width) => {
+            const marginLeft = Math.min(180, width / 3);
+            // Letters are about 7 pixels wide.
+            const letters = Math.floor(marginLeft / 7.5);
+            return {
+              height: 24 + 18 * Math.max(1, top().length),
+              marginLeft,
+              x: { label: 'images', grid: true },
+              y: {
+                label: null,
+                tickFormat: (text) => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text),
+              },
+              marks: [
+                Plot.barX(top(), { x: 'tags', y: labelText, fill: 'var(--accent)', sort: { y: '-x' } }),
+                Plot.ruleX([0]),
+              ],
+            };
+          },
         );
   const found = table({
     caption: 'All labels that were found',
