@@ -1,5 +1,5 @@
 import { readChain } from '../data/chain/chain.ts';
-import { findPendingShards } from '../data/run/pending.ts';
+import { findPendingShards } from '../data/run/plan/pending.ts';
 import { sourceAccess, type TagSpec } from '../data/run/record.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import type { ObjectStore } from '../data/store/store.ts';

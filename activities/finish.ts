@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import { Failure, isFailure } from '../data/failure.ts';
 import { MANIFEST, partKey, PART_KINDS, SPOOL, SUCCESS } from '../data/run/layout.ts';
-import { readPlanIndex } from '../data/run/plan.ts';
+import { readPlanIndex } from '../data/run/plan/plan.ts';
 import { addCounts, noCounts } from '../data/run/counts.ts';
 import { countsOf, readReceipt, type Receipt } from '../data/run/receipt.ts';
 import type { TagRecord } from '../data/run/record.ts';

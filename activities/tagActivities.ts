@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { noTimes } from '../data/run/phases.ts';
+import { noTimes } from '../data/run/atWork/phases.ts';
 import { modelOfRun } from '../data/run/runModel.ts';
 import { countsOf } from '../data/run/receipt.ts';
 import type { TagSpec } from '../data/run/record.ts';

@@ -5,7 +5,7 @@ import { isInventory, readInventory, type Inventory } from '../data/listing/inve
 import { openKeyList } from '../data/listing/keyList.ts';
 import { objectFinder } from '../data/listing/objectFinder.ts';
 import { sortKeyLists } from '../data/listing/sortKeyLists.ts';
-import { nestedSources } from '../data/run/nestedSources.ts';
+import { nestedSources } from '../data/run/plan/nestedSources.ts';
 import type { TagSpec } from '../data/run/record.ts';
 import { fileUri } from '../data/store/file.ts';
 import { canonicalUri, openStore } from '../data/store/open.ts';

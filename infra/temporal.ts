@@ -23,7 +23,7 @@ import { join, resolve } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { Failure } from '../data/failure.ts';
 import { withFileLock } from '../data/fileLock.ts';
-import { SEARCH_ATTRIBUTE_TYPES } from '../data/run/searchAttributes.ts';
+import { SEARCH_ATTRIBUTE_TYPES } from '../data/run/atWork/searchAttributes.ts';
 import {
   endProcess,
   findProcesses,

@@ -1,4 +1,4 @@
-import type { PlanEntry } from '../../data/run/plan.ts';
+import type { PlanEntry } from '../../data/run/plan/plan.ts';
 import { randomStream } from '../../data/random.ts';
 import type { Listing } from '../plan/listing.ts';
 import { plannedChanges, type LeftOut, type PlannedObjects } from '../plan/plannedChanges.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readTagRows } from '../../data/parquet/read.ts';
 import { addCounts, noCounts, type Counts } from '../../data/run/counts.ts';
 import { partKey, PLAN_INDEX, planShardKey } from '../../data/run/layout.ts';
-import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
+import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan/plan.ts';
 import { countsOf } from '../../data/run/receipt.ts';
 import { requireTagRun } from '../../data/run/requireRun.ts';
 import type { ObjectStore } from '../../data/store/store.ts';

@@ -1,5 +1,5 @@
-import type { PlanEntry } from '../../data/run/plan.ts';
-import { compareEntries, type Position } from '../../data/run/entryOrder.ts';
+import type { PlanEntry } from '../../data/run/plan/plan.ts';
+import { compareEntries, type Position } from '../../data/run/plan/entryOrder.ts';
 
 /** What became of an object between two listings. */
 export interface Change {

@@ -1,5 +1,5 @@
 import { Failure } from '../../data/failure.ts';
-import { readListing, type PlanEntry } from '../../data/run/plan.ts';
+import { readListing, type PlanEntry } from '../../data/run/plan/plan.ts';
 import type { TagSpec } from '../../data/run/record.ts';
 import { requireTagRun } from '../../data/run/requireRun.ts';
 import type { ObjectStore } from '../../data/store/store.ts';

@@ -6,7 +6,7 @@ import { objectFinder } from '../../data/listing/objectFinder.ts';
 import { sortEntries, type Listed, type ListedEntry } from '../../data/listing/sortEntries.ts';
 import { sortKeyLists } from '../../data/listing/sortKeyLists.ts';
 import { placeOf } from '../../data/records.ts';
-import { compareEntries, type Position } from '../../data/run/entryOrder.ts';
+import { compareEntries, type Position } from '../../data/run/plan/entryOrder.ts';
 import type { TagSpec } from '../../data/run/record.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { sourcePrefix } from '../../data/run/rowNames.ts';

@@ -1,7 +1,7 @@
 import type { Listed } from '../../data/listing/sortEntries.ts';
-import type { Position } from '../../data/run/entryOrder.ts';
-import { keyFilter } from '../../data/run/keyFilter.ts';
-import type { PlanEntry, PlanIndex } from '../../data/run/plan.ts';
+import type { Position } from '../../data/run/plan/entryOrder.ts';
+import { keyFilter } from '../../data/run/plan/keyFilter.ts';
+import type { PlanEntry, PlanIndex } from '../../data/run/plan/plan.ts';
 import { changesSince, type Change } from './changes.ts';
 import type { Listing } from './listing.ts';
 

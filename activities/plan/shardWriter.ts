@@ -3,7 +3,7 @@ import {
   type PlanEntry,
   type PlannedShards,
   type PlanSegment,
-} from '../../data/run/plan.ts';
+} from '../../data/run/plan/plan.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 
 /** Writes a sequence of entries in shards of a fixed size, into the folder of one planning attempt. */

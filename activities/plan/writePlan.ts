@@ -7,8 +7,8 @@ import {
   PLAN_INDEX,
   planShardKey,
 } from '../../data/run/layout.ts';
-import { readPlanIndex, type PlanIndex } from '../../data/run/plan.ts';
-import { positionOf, type Position } from '../../data/run/entryOrder.ts';
+import { readPlanIndex, type PlanIndex } from '../../data/run/plan/plan.ts';
+import { positionOf, type Position } from '../../data/run/plan/entryOrder.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { Listing } from './listing.ts';
 import { plannedChanges, type PlannedObjects } from './plannedChanges.ts';

@@ -1,4 +1,4 @@
-import { noTimes, PHASES, type Phase, type PhaseTimes } from '../../data/run/phases.ts';
+import { noTimes, PHASES, type Phase, type PhaseTimes } from '../../data/run/atWork/phases.ts';
 import type { SharedTagger } from './dependencies.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { FailureRow } from '../../data/parquet/tagRows.ts';
-import type { PlanEntry } from '../../data/run/plan.ts';
+import type { PlanEntry } from '../../data/run/plan/plan.ts';
 import { archivedFailure, imageFailure } from '../imageFailure.ts';
 import { Batcher } from './batcher.ts';
 import type { SharedTagger } from './dependencies.ts';

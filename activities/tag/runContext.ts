@@ -1,6 +1,6 @@
 import { Failure } from '../../data/failure.ts';
 import type { PartMetadata, Tag } from '../../data/parquet/tagRows.ts';
-import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/plan.ts';
+import { readPlanIndex, readPlanShard, type PlanEntry } from '../../data/run/plan/plan.ts';
 import type { TagRecord } from '../../data/run/record.ts';
 import type { RowName } from '../../data/run/rowNames.ts';
 import type { ObjectStore } from '../../data/store/store.ts';

@@ -1,5 +1,5 @@
-import { SHARD_FAILURES, withFailure, type FailedImage } from '../../data/run/failureSample.ts';
-import type { PhaseTimes } from '../../data/run/phases.ts';
+import { SHARD_FAILURES, withFailure, type FailedImage } from '../../data/run/atWork/failureSample.ts';
+import type { PhaseTimes } from '../../data/run/atWork/phases.ts';
 import { readReceipt, type Receipt } from '../../data/run/receipt.ts';
 import { commitShard, ensurePublished } from './commit.ts';
 import { failureName, tagImages, type PipelineOptions, type Planned } from './pipeline.ts';

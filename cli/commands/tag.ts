@@ -7,7 +7,7 @@ import { specDifferences } from '../../data/run/differences.ts';
 import { MANIFEST, SUCCESS } from '../../data/run/layout.ts';
 import { readJson } from '../../data/store/json.ts';
 import { readRunRecord, sourceAccess, type RunRecord, type TagSpec } from '../../data/run/record.ts';
-import { liesWithin } from '../../data/run/nestedSources.ts';
+import { liesWithin } from '../../data/run/plan/nestedSources.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { temporalConnection } from '../../infra/temporalConnection.ts';

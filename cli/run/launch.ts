@@ -1,6 +1,6 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../data/config/schema.ts';
-import { readControls, type ControlChange } from '../../data/run/controls.ts';
+import { readControls, type ControlChange } from '../../data/run/atWork/controls.ts';
 import { openStore } from '../../data/store/open.ts';
 import { EXIT } from '../exit.ts';
 import { follow, type FollowOutcome } from './follow.ts';

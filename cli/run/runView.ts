@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../data/config/schema.ts';
-import type { ControlChange } from '../../data/run/controls.ts';
+import type { ControlChange } from '../../data/run/atWork/controls.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import type { ProgressDisplay } from './progressDisplay.ts';
 import type { RunReference } from './runReference.ts';

@@ -1,9 +1,9 @@
 import { Failure } from '../failure.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { readPlanIndex, type PlanIndex } from '../run/plan.ts';
+import { readPlanIndex, type PlanIndex } from '../run/plan/plan.ts';
 import type { TagRecord, TagSpec } from '../run/record.ts';
 import { requireFinishedTagRun } from '../run/requireRun.ts';
-import { nestedSources } from '../run/nestedSources.ts';
+import { nestedSources } from '../run/plan/nestedSources.ts';
 
 /** A finished run of a chain. */
 export interface ChainRun {

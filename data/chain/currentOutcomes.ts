@@ -2,7 +2,7 @@ import { readFailureRows } from '../parquet/read.ts';
 import type { ChainRun } from './chain.ts';
 import { partKey } from '../run/layout.ts';
 import { mergeNewest } from './mergeNewest.ts';
-import { readDeletions, readPlanShard, type PlanEntry } from '../run/plan.ts';
+import { readDeletions, readPlanShard, type PlanEntry } from '../run/plan/plan.ts';
 import { rowNames, type RowName } from '../run/rowNames.ts';
 
 /** What a run made of an object. */

@@ -3,7 +3,7 @@ import type { FailureRow, TagRow } from '../parquet/tagRows.ts';
 import type { ChainRun } from './chain.ts';
 import { partKey, type PartKind } from '../run/layout.ts';
 import { mergeNewest } from './mergeNewest.ts';
-import { readDeletions } from '../run/plan.ts';
+import { readDeletions } from '../run/plan/plan.ts';
 import { rowNames, type RowName } from '../run/rowNames.ts';
 
 /** A row of the current view. */

@@ -9,7 +9,7 @@ import { Failure, isFailure } from '../failure.ts';
 import { pinModel } from '../models/pinModel.ts';
 import { claimRun, type RunInputs } from '../run/claim.ts';
 import { RUN_RECORD, SUCCESS } from '../run/layout.ts';
-import { readPlanIndex } from '../run/plan.ts';
+import { readPlanIndex } from '../run/plan/plan.ts';
 import { currentTagSpec, readRunRecord, runIdOf, tagSpecSchema } from '../run/record.ts';
 import { requireFinishedTagRun } from '../run/requireRun.ts';
 import { putJsonOnce, readJson } from '../store/json.ts';

@@ -16,7 +16,7 @@ import { openRanges, type RangedObject } from '../store/ranges.ts';
 import { unquoted } from '../store/escapes.ts';
 import { gunzipped } from './gunzip.ts';
 import type { ObjectName } from './objectFinder.ts';
-import type { Position } from '../run/entryOrder.ts';
+import type { Position } from '../run/plan/entryOrder.ts';
 import type { ListedEntry } from './sortEntries.ts';
 
 const FORMATS = {

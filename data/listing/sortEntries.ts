@@ -1,7 +1,7 @@
 import { externalSort } from '../externalSort.ts';
 import { Failure } from '../failure.ts';
-import { compareEntries } from '../run/entryOrder.ts';
-import type { PlanEntry } from '../run/plan.ts';
+import { compareEntries } from '../run/plan/entryOrder.ts';
+import type { PlanEntry } from '../run/plan/plan.ts';
 
 /** An object as a file lists it, and where. */
 export interface ListedEntry extends PlanEntry {

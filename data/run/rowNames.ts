@@ -1,4 +1,4 @@
-import type { PlanEntry } from './plan.ts';
+import type { PlanEntry } from './plan/plan.ts';
 import type { TagSpec } from './record.ts';
 
 /** What names an object in rows. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PhaseClock } from '../../activities/tag/phaseClock.ts';
-import { noTimes, sharesOf } from '../../data/run/phases.ts';
-import { brightnessTagger } from '../support/shardBench.ts';
+import { noTimes, sharesOf } from '../../data/run/atWork/phases.ts';
+import { brightnessTagger } from '../support/runs/shardBench.ts';
 
 test('moments are divided among the images in some phase, and those without any are not counted', async () => {
   let nowMs = 1000;

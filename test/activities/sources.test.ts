@@ -16,13 +16,13 @@ import {
   readPlanShard,
   type PlanEntry,
   type PlanIndex,
-} from '../../data/run/plan.ts';
+} from '../../data/run/plan/plan.ts';
 import type { TagSpec } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
 import { putInventory, type InventoryRow } from '../support/inventory.ts';
-import { failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'c2srt-sources-'));
 let s3: TestS3;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { surveyPlan, type Survey } from '../../activities/dryRun/survey.ts';
 import type { Listing } from '../../activities/plan/listing.ts';
-import type { PlanEntry } from '../../data/run/plan.ts';
+import type { PlanEntry } from '../../data/run/plan/plan.ts';
 
 const SAMPLE = 10;
 

@@ -3,7 +3,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSearchable } from '../../cli/run/server/searchable.ts';
 import type { Session } from '../../cli/run/session.ts';
-import { startTrainServer } from '../support/trainServer.ts';
+import { startTrainServer } from '../support/servers/trainServer.ts';
 
 const KEYWORD = 2;
 

@@ -12,7 +12,7 @@ import { RUN_RECORD } from '../../data/run/layout.ts';
 import { PREPARED, mergedStateKey, mergeReceiptKey, validationKey } from '../../data/training/trainLayout.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { TrainProgress, TrainShardProgress } from '../../workflows/train/trainTypes.ts';
-import { plan, validation } from '../support/trainServer.ts';
+import { plan, validation } from '../support/servers/trainServer.ts';
 
 let dir: string;
 beforeAll(async () => {

@@ -12,9 +12,9 @@ import { viewRunOf, viewSql } from '../../data/chain/viewSql.ts';
 import { openStore as openAnyStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { queryDuckDb, type Plain } from '../parquet/otherReaders.ts';
-import { BAD, runInProcess } from '../support/chainRuns.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
-import { wrapStore } from '../support/shardBench.ts';
+import { BAD, runInProcess } from '../support/runs/chainRuns.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
+import { wrapStore } from '../support/runs/shardBench.ts';
 
 let s3: TestS3;
 beforeAll(async () => {

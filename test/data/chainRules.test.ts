@@ -12,9 +12,9 @@ import { IMAGE_CODES } from '../../data/images/codes.ts';
 import { readChain, readChains } from '../../data/chain/chain.ts';
 import { FAILURE_CODES, TRANSIENT_CODES } from '../../data/run/failureCodes.ts';
 import { PART_KINDS, partKey, RUN_RECORD, SUCCESS } from '../../data/run/layout.ts';
-import type { Position } from '../../data/run/entryOrder.ts';
+import type { Position } from '../../data/run/plan/entryOrder.ts';
 import { mergeNewest } from '../../data/chain/mergeNewest.ts';
-import { readListing, readPlanShard } from '../../data/run/plan.ts';
+import { readListing, readPlanShard } from '../../data/run/plan/plan.ts';
 import type { RunRecord, TagSpec } from '../../data/run/record.ts';
 import { readJson } from '../../data/store/json.ts';
 import { currentRows } from '../../data/chain/currentRows.ts';
@@ -23,8 +23,8 @@ import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
 import { queryDuckDb } from '../parquet/otherReaders.ts';
-import { BAD, runInProcess } from '../support/chainRuns.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { BAD, runInProcess } from '../support/runs/chainRuns.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 const IMAGES = 20;
 

@@ -13,7 +13,7 @@ import { rowsSql, viewSql, viewRunOf, type ViewRun } from '../../data/chain/view
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { queryDuckDb, type Plain } from '../parquet/otherReaders.ts';
-import { BAD, runInProcess } from '../support/chainRuns.ts';
+import { BAD, runInProcess } from '../support/runs/chainRuns.ts';
 
 type PlainRow = Record<string, Plain>;
 

@@ -11,7 +11,7 @@ import { resolveObjectUri, splitObjectUri } from '../../data/dataset/objectUri.t
 import { wholeLines } from '../../data/dataset/wholeLines.ts';
 import { openStore } from '../../data/store/open.ts';
 import { pythonWithArrow } from '../parquet/otherReaders.ts';
-import { all, failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { all, failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 
 let folder: string;
 beforeAll(async () => {

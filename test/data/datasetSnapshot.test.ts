@@ -19,7 +19,7 @@ import type { SnapshotRow } from '../../data/dataset/snapshotRow.ts';
 import { snapshotFolder } from '../../data/training/trainLayout.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 const [TRAIN, VALIDATION] = [snapshotFolder('train'), snapshotFolder('validation')];
 

@@ -6,13 +6,13 @@ import {
   type IncrementRequest,
 } from '../../data/chain/increments.ts';
 import { PLAN_INDEX, SUCCESS } from '../../data/run/layout.ts';
-import type { PlanIndex } from '../../data/run/plan.ts';
+import type { PlanIndex } from '../../data/run/plan/plan.ts';
 import { oneSource, readRunRecord } from '../../data/run/record.ts';
 import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import { readJson } from '../../data/store/json.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { STORES, type TestStores } from '../models/stores.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 describe.each(STORES)('chains of scheduled runs in %s', (_, start) => {
   let stores: TestStores;

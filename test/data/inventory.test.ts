@@ -10,7 +10,7 @@ import type { ListedEntry } from '../../data/listing/sortEntries.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { putInventory, type InventoryReport } from '../support/inventory.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 let dir: string;
 let serial = 0;

@@ -10,7 +10,7 @@ import { openKeyList, readKeyList } from '../../data/listing/keyList.ts';
 import { objectFinder } from '../../data/listing/objectFinder.ts';
 import type { ListedEntry } from '../../data/listing/sortEntries.ts';
 import { openStore } from '../../data/store/open.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 let dir: string;
 beforeAll(async () => {

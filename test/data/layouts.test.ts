@@ -17,7 +17,7 @@ import { readManifest } from '../../data/dataset/manifest.ts';
 import { writeSnapshot } from '../../data/dataset/snapshot.ts';
 import { writeManifest, type LabelledImage } from '../../data/dataset/writeManifest.ts';
 import { openStore } from '../../data/store/open.ts';
-import { all, failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { all, failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 
 const LAYOUTS = fileURLToPath(new URL('layouts/', import.meta.url));
 

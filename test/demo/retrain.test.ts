@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseGraph } from '../../data/graphFile.ts';
-import { artifactsOf, productionIn } from '../support/retrainPlace.ts';
+import { artifactsOf, productionIn } from '../support/runs/retrainPlace.ts';
 import { until } from '../support/cli.ts';
 import { DEMO_GRAPH } from '../support/demoTraining.ts';
-import { startLlmServer, type LlmServer } from '../support/llmServer.ts';
+import { startLlmServer, type LlmServer } from '../support/servers/llmServer.ts';
 import { endTemporal, makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const DEMO = fileURLToPath(new URL('../../cli/demoRetrain.ts', import.meta.url));

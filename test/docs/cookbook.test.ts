@@ -7,7 +7,7 @@ import { plainValues, type PlainValue } from '../../cli/query/plainValue.ts';
 import { withTables } from '../../cli/query/runTables.ts';
 import { openStore } from '../../data/store/open.ts';
 import { runCli } from '../support/cli.ts';
-import { readRows, type Row } from '../support/runRows.ts';
+import { readRows, type Row } from '../support/runs/runRows.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const ASSETS = resolve('assets/demo');

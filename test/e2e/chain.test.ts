@@ -7,10 +7,10 @@ import type { ObjectStore } from '../../data/store/store.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, runCli, type CliResult } from '../support/cli.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
-import { installHttpfs } from '../support/duckDbExtension.ts';
-import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
-import { expectAccounted, readRows, type Row } from '../support/runRows.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
+import { installHttpfs } from '../support/programs/duckDbExtension.ts';
+import { startFaultyProxy, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { expectAccounted, readRows, type Row } from '../support/runs/runRows.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

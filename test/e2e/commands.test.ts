@@ -5,8 +5,8 @@ import { openStore } from '../../data/store/open.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess, type CliResult } from '../support/cli.ts';
 import { writeCorpus } from '../support/corpus.ts';
-import { committedShards } from '../support/runWatch.ts';
-import { expectAccounted } from '../support/runRows.ts';
+import { committedShards } from '../support/runs/runWatch.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess, type CliResult } from '../support/cli.ts';
 import { writeCorpus } from '../support/corpus.ts';
-import { committedShards } from '../support/runWatch.ts';
+import { committedShards } from '../support/runs/runWatch.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { endTemporal, makeWorkplace, type Workplace } from '../support/workplace.ts';
 

@@ -15,8 +15,8 @@ import {
   type CliResult,
 } from '../support/cli.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
-import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
-import { all, startTestS3, type TestS3 } from '../support/s3.ts';
+import { startFaultyProxy, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { all, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { TINY_MODEL, writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

@@ -13,10 +13,10 @@ import {
   manifestOf,
   startOracle,
   writeCategories,
-} from '../support/graphBuilds.ts';
+} from '../support/runs/graphBuilds.ts';
 import { writeCorpus } from '../support/corpus.ts';
 import { writeTrainedModel } from '../support/headModel.ts';
-import { callsByCategory, type LlmServer } from '../support/llmServer.ts';
+import { callsByCategory, type LlmServer } from '../support/servers/llmServer.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

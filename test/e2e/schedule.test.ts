@@ -9,7 +9,7 @@ import {
 } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readChain } from '../../data/chain/chain.ts';
-import { readPlanIndex } from '../../data/run/plan.ts';
+import { readPlanIndex } from '../../data/run/plan/plan.ts';
 import { runIdOf } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
@@ -17,12 +17,12 @@ import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess, type CliResult } from '../support/cli.ts';
 import { writeCorpus } from '../support/corpus.ts';
 import { putInventory, type InventoryReport } from '../support/inventory.ts';
-import { committedShards } from '../support/runWatch.ts';
+import { committedShards } from '../support/runs/runWatch.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 import { pauseSignal } from '../../workflows/control/requests.ts';
 import { progressQuery } from '../../workflows/signals.ts';
-import { asked } from '../support/asked.ts';
+import { asked } from '../support/runs/asked.ts';
 
 const IMAGES = 40;
 const MORE = 4;

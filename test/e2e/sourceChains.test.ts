@@ -4,10 +4,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
 import { corpusOf } from '../support/corpus.ts';
-import { startFaultyProxy } from '../support/faultyProxy.ts';
-import { startMoto } from '../support/moto.ts';
-import { readRows } from '../support/runRows.ts';
-import { image, s3ClientOf, startSourceRuns, type SourceRuns } from '../support/sourceRuns.ts';
+import { startFaultyProxy } from '../support/servers/faultyProxy.ts';
+import { startMoto } from '../support/servers/moto.ts';
+import { readRows } from '../support/runs/runRows.ts';
+import { image, s3ClientOf, startSourceRuns, type SourceRuns } from '../support/runs/sourceRuns.ts';
 
 const moto = await startMoto();
 const otherImage = corpusOf(3, 0)[2]!.body;

@@ -13,11 +13,11 @@ import type { TagSpec } from '../../data/run/record.ts';
 import { readJson } from '../../data/store/json.ts';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
 import { jsonOf } from '../support/cli.ts';
-import { startFaultyProxy } from '../support/faultyProxy.ts';
+import { startFaultyProxy } from '../support/servers/faultyProxy.ts';
 import { putInventory } from '../support/inventory.ts';
-import { startMoto } from '../support/moto.ts';
-import { readRows } from '../support/runRows.ts';
-import { image, s3ClientOf, startSourceRuns, type SourceRuns } from '../support/sourceRuns.ts';
+import { startMoto } from '../support/servers/moto.ts';
+import { readRows } from '../support/runs/runRows.ts';
+import { image, s3ClientOf, startSourceRuns, type SourceRuns } from '../support/runs/sourceRuns.ts';
 
 const moto = await startMoto();
 let runs: SourceRuns;

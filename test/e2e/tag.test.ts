@@ -7,8 +7,8 @@ import { openStore } from '../../data/store/open.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, runCli, type CliResult } from '../support/cli.ts';
 import { corpusOf, putCorpus, writeCorpus, type Expected } from '../support/corpus.ts';
-import { expectAccounted, queryRows, type Row } from '../support/runRows.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
+import { expectAccounted, queryRows, type Row } from '../support/runs/runRows.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

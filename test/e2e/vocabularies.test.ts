@@ -10,8 +10,8 @@ import { applyCalibration, type Calibration } from '../../model/calibration.ts';
 import { jsonOf, runCli, type CliResult } from '../support/cli.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
 import { writeTrainedModel } from '../support/headModel.ts';
-import { expectAccounted, readRows, type Row } from '../support/runRows.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
+import { expectAccounted, readRows, type Row } from '../support/runs/runRows.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const IMAGES = 40;

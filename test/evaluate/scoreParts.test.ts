@@ -13,7 +13,7 @@ import {
 } from '../../data/evaluation/scoreParts.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const CATEGORIES = 5;

@@ -11,7 +11,7 @@ import {
   writeEvaluationSnapshots,
 } from '../../data/evaluation/evaluationSnapshots.ts';
 import { openStore } from '../../data/store/open.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const category = (name: string, split: Split): Category => ({ name, split, aliases: [], prompts: [] });

@@ -11,16 +11,16 @@ import { Failure } from '../../data/failure.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { corpusOf, putCorpus, type Expected } from '../support/corpus.ts';
-import { startFaultyProxy } from '../support/faultyProxy.ts';
-import { readRows } from '../support/runRows.ts';
-import { failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { startFaultyProxy } from '../support/servers/faultyProxy.ts';
+import { readRows } from '../support/runs/runRows.ts';
+import { failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import {
   attemptOptions,
   brightnessTagger,
   shardContext,
   shardDecoder,
   wrapStore,
-} from '../support/shardBench.ts';
+} from '../support/runs/shardBench.ts';
 
 let s3: TestS3;
 let decoder: DecodePool;

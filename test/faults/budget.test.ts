@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openStore } from '../../data/store/open.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
 import { corpusOf } from '../support/corpus.ts';
-import { committedShards } from '../support/runWatch.ts';
-import { expectAccounted } from '../support/runRows.ts';
+import { committedShards } from '../support/runs/runWatch.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
 import { startCli, until } from '../support/cli.ts';
 import { putCorpus } from '../support/corpus.ts';
-import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
-import { expectAccounted } from '../support/runRows.ts';
-import { startMoto } from '../support/moto.ts';
+import { startFaultyProxy, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
+import { startMoto } from '../support/servers/moto.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

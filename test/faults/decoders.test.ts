@@ -4,7 +4,7 @@ import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
 import { parsePreprocessConfig } from '../../data/images/preprocessConfig.ts';
 import { Decoders } from '../../workers/decoders.ts';
 import { corpusOf } from '../support/corpus.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 
 const decoders = new Decoders(1);
 afterAll(() => decoders.close());

@@ -5,8 +5,8 @@ import { openStore } from '../../data/store/open.ts';
 import { readSpool } from '../../activities/tag/spool.ts';
 import { runCli, startCli, until, type CliProcess } from '../support/cli.ts';
 import { writeCorpus, type Expected } from '../support/corpus.ts';
-import { expectAccounted } from '../support/runRows.ts';
-import { childrenOf, committedShards, gone, midShard, shardsAtWork } from '../support/runWatch.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
+import { childrenOf, committedShards, gone, midShard, shardsAtWork } from '../support/runs/runWatch.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { endTemporal, makeWorkplace, temporalOf, type Workplace } from '../support/workplace.ts';
 

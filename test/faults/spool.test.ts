@@ -10,19 +10,19 @@ import { Window } from '../../activities/tag/window.ts';
 import type { DecodePool } from '../../data/images/decodePool.ts';
 import { Failure } from '../../data/failure.ts';
 import { spoolKey } from '../../data/run/layout.ts';
-import type { PlanEntry } from '../../data/run/plan.ts';
+import type { PlanEntry } from '../../data/run/plan/plan.ts';
 import { openStore } from '../../data/store/open.ts';
 import { plainTagRows } from '../parquet/rows.ts';
 import { corpusOf, putCorpus } from '../support/corpus.ts';
-import { readRows } from '../support/runRows.ts';
-import { failureOf } from '../support/s3.ts';
+import { readRows } from '../support/runs/runRows.ts';
+import { failureOf } from '../support/servers/s3.ts';
 import {
   attemptOptions,
   brightnessTagger,
   shardContext,
   shardDecoder,
   wrapStore,
-} from '../support/shardBench.ts';
+} from '../support/runs/shardBench.ts';
 
 let folder: string;
 let decoder: DecodePool;

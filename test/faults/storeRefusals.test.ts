@@ -5,10 +5,10 @@ import { RUN_RECORD } from '../../data/run/layout.ts';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
 import { jsonOf, runCli, type CliResult } from '../support/cli.ts';
 import { putCorpus } from '../support/corpus.ts';
-import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/faultyProxy.ts';
-import { startMoto } from '../support/moto.ts';
-import { expectAccounted } from '../support/runRows.ts';
-import { all, startTestS3, type TestS3 } from '../support/s3.ts';
+import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { startMoto } from '../support/servers/moto.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
+import { all, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

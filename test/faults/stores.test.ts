@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openStore } from '../../data/store/open.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
 import { putCorpus } from '../support/corpus.ts';
-import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
-import { expectAccounted } from '../support/runRows.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
+import { startFaultyProxy, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { TINY_MODEL } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 

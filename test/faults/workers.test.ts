@@ -6,8 +6,8 @@ import { openStore } from '../../data/store/open.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, startCli, type CliProcess } from '../support/cli.ts';
 import { writeCorpus } from '../support/corpus.ts';
-import { expectAccounted } from '../support/runRows.ts';
-import { committedShards, midShard, recordedActivities, shardsAtWork } from '../support/runWatch.ts';
+import { expectAccounted } from '../support/runs/runRows.ts';
+import { committedShards, midShard, recordedActivities, shardsAtWork } from '../support/runs/runWatch.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { endTemporal, makeWorkplace, type Workplace } from '../support/workplace.ts';
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { graphCommand } from '../../cli/commands/graph/index.ts';
 import { diffGraphs } from '../../data/graph/graphDiff.ts';
 import { graphHash, type GraphEdge } from '../../data/graphFile.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 
 let folder: string;
 beforeAll(async () => {

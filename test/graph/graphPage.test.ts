@@ -9,9 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphCommand } from '../../cli/commands/graph/index.ts';
 import { graphPage } from '../../cli/graph/graphPage.ts';
 import type { GraphEdge } from '../../data/graphFile.ts';
-import { chromiumProgram, startChromium } from '../support/chromium.ts';
+import { chromiumProgram, startChromium } from '../support/programs/chromium.ts';
 import { DEMO_CATEGORIES, DEMO_GRAPH } from '../support/demoTraining.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 
 let folder: string;
 beforeAll(async () => {

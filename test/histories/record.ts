@@ -11,7 +11,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { Counts } from '../../data/run/counts.ts';
-import { noTimes } from '../../data/run/phases.ts';
+import { noTimes } from '../../data/run/atWork/phases.ts';
 import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import { connectTemporal } from '../../infra/temporalConnection.ts';
 import { QUEUES } from '../../workflows/queues.ts';
@@ -19,11 +19,11 @@ import { pauseUpdate, resumeUpdate, setUpdate } from '../../workflows/control/re
 import { evaluateProgressQuery, graphProgressQuery, decisionSignal, progressQuery, retrainProgressQuery, trainProgressQuery } from '../../workflows/signals.ts';
 import type { IncrementActivities, TagIncrementInput } from '../../workflows/tag/incrementTypes.ts';
 import type { CorpusActivities, TagActivities, TagCorpusInput } from '../../workflows/tag/tagTypes.ts';
-import { asked } from '../support/asked.ts';
-import { MemoryEvaluation, withEvaluation } from '../support/evaluateServer.ts';
-import { graphControls, MemoryGraph, withGraph } from '../support/graphServer.ts';
-import { bundleRetrain, MemoryStore, withRetraining } from '../support/retrainServer.ts';
-import { MemoryTraining, withTraining } from '../support/trainServer.ts';
+import { asked } from '../support/runs/asked.ts';
+import { MemoryEvaluation, withEvaluation } from '../support/servers/evaluateServer.ts';
+import { graphControls, MemoryGraph, withGraph } from '../support/servers/graphServer.ts';
+import { bundleRetrain, MemoryStore, withRetraining } from '../support/servers/retrainServer.ts';
+import { MemoryTraining, withTraining } from '../support/servers/trainServer.ts';
 
 const [version, ...named] = process.argv.slice(2);
 if (version === undefined) throw new Error('usage: node test/histories/record.ts VERSION [WORKFLOW...]');

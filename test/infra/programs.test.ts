@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cacheDir, findOrInstall, findProgram } from '../../infra/programs.ts';
 import { startLocalS3 } from '../../infra/s3.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 
 let folder: string;
 beforeEach(async () => {

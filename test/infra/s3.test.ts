@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
 import { startLocalS3 } from '../../infra/s3.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 
 let folder: string;
 beforeEach(async () => {

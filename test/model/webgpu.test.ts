@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { softwareWebGpu } from '../support/webgpu.ts';
+import { softwareWebGpu } from '../support/programs/webgpu.ts';
 
 const env = softwareWebGpu();
 

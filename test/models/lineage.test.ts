@@ -9,7 +9,7 @@ import { MANIFEST } from '../../data/run/layout.ts';
 import { claimRunFolder, runIdOf } from '../../data/run/record.ts';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 import { putModel, STORES, type TestStores } from './stores.ts';
 

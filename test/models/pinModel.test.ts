@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pinModel } from '../../data/models/pinModel.ts';
 import { publishModel, type Published } from '../../data/models/publish.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 import { putModel, STORES, type TestStores } from './stores.ts';
 
 describe.each(STORES)('names of models in %s', (_, start) => {

@@ -8,7 +8,7 @@ import { publishModel, type Published, type PublishOptions } from '../../data/mo
 import { findVersion, listVersions } from '../../data/models/versions.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { modelHash } from '../../model/resolve.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 import { putModel, STORES, type TestStores } from './stores.ts';
 
 describe.each(STORES)('published models in %s', (_, start) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { startTestS3 } from '../support/s3.ts';
+import { startTestS3 } from '../support/servers/s3.ts';
 
 export interface TestStores {
   open(uri: string): ObjectStore;

@@ -12,7 +12,7 @@ import {
 } from '@duckdb/node-api';
 import { ParquetReader } from '@dsnp/parquetjs';
 import type { FailureRow, TagRow } from '../../data/parquet/tagRows.ts';
-import { pythonWith } from '../support/python.ts';
+import { pythonWith } from '../support/programs/python.ts';
 
 /** A value in a form that all readers share: lists as arrays, 64-bit integers as bigint, instants as Date. */
 export type Plain = null | boolean | number | bigint | string | Date | Plain[] | { [field: string]: Plain };

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
-import { chromiumProgram, startChromium } from '../support/chromium.ts';
+import { chromiumProgram, startChromium } from '../support/programs/chromium.ts';
 import { runCli, type CliResult } from '../support/cli.ts';
 import {
   copyScenes,

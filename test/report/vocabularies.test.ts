@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vocabularyDifferences } from '../../cli/report/comparison/vocabularyDifferences.ts';
 import { soleVocabulary } from '../../data/run/vocabularies.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
-import { chromiumProgram, startChromium } from '../support/chromium.ts';
+import { chromiumProgram, startChromium } from '../support/programs/chromium.ts';
 import { runCli } from '../support/cli.ts';
 import { scenes } from '../support/demoTraining.ts';
 import { writeTrainedModel } from '../support/headModel.ts';

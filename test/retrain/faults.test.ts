@@ -7,16 +7,16 @@ import { startOrAttachTemporal } from '../../infra/temporal.ts';
 import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess } from '../support/cli.ts';
 import { copyScenes, DEMO, scenes, writeManifest } from '../support/demoTraining.ts';
-import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
+import { startFaultyProxy, type FaultyProxy } from '../support/servers/faultyProxy.ts';
 import {
   artifactsOf,
   productionIn,
   runsIn,
   writeConfig,
   writePipelineFiles,
-} from '../support/retrainPlace.ts';
-import { recordedActivities } from '../support/runWatch.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
+} from '../support/runs/retrainPlace.ts';
+import { recordedActivities } from '../support/runs/runWatch.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { endTemporal, makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 /** A worker of each kind, and the request in whose middle it is killed: the first that writes what its stage makes. */

@@ -11,7 +11,7 @@ import {
   runsIn,
   writeConfig,
   writePipelineFiles,
-} from '../support/retrainPlace.ts';
+} from '../support/runs/retrainPlace.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 

@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ensureBucket, openStore } from '../../data/store/open.ts';
-import { startFaultyProxy, type FaultyProxy } from '../support/faultyProxy.ts';
-import { startMoto } from '../support/moto.ts';
-import { all, failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { startFaultyProxy, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { startMoto } from '../support/servers/moto.ts';
+import { all, failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 
 const moto = await startMoto();
 let server: TestS3;

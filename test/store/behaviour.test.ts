@@ -9,7 +9,7 @@ import { probeConditionalPuts } from '../../data/store/probe.ts';
 import { openRanges } from '../../data/store/ranges.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
-import { all, failureOf, startTestS3 } from '../support/s3.ts';
+import { all, failureOf, startTestS3 } from '../support/servers/s3.ts';
 
 interface Place {
   uri: string;

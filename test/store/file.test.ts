@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { canonicalUri, joinUri, openStore } from '../../data/store/open.ts';
 import { lockName } from '../../data/store/fileNames.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 let root: string;
 let store: ObjectStore;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withFileLock } from '../../data/fileLock.ts';
-import { failureOf } from '../support/s3.ts';
+import { failureOf } from '../support/servers/s3.ts';
 
 let folder: string;
 let lockFile: string;

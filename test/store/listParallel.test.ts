@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { listParallel, type ListPageOf } from '../../data/store/listParallel.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 interface Bucket {
   listPage: ListPageOf;

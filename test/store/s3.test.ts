@@ -5,9 +5,9 @@ import { openStore, type StoreOptions } from '../../data/store/open.ts';
 import { probeConditionalPuts } from '../../data/store/probe.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
-import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/faultyProxy.ts';
-import { startMoto } from '../support/moto.ts';
-import { all, failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { startFaultyProxy, type Fault, type FaultyProxy } from '../support/servers/faultyProxy.ts';
+import { startMoto } from '../support/servers/moto.ts';
+import { all, failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 
 const moto = await startMoto();
 afterAll(() => moto?.stop());

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { externalSort } from '../../data/externalSort.ts';
 import { compareUtf8 } from '../../data/utf8Order.ts';
-import { all, failureOf } from '../support/s3.ts';
+import { all, failureOf } from '../support/servers/s3.ts';
 
 // Characters on both sides of the surrogates, so that UTF-16 and UTF-8 order differ.
 const character = fc.oneof(

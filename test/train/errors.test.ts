@@ -14,7 +14,7 @@ import {
   writeManifest,
   type Scene,
 } from '../support/demoTraining.ts';
-import { roundReceipts, trainedBytes } from '../support/trainWatch.ts';
+import { roundReceipts, trainedBytes } from '../support/runs/trainWatch.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const SETTINGS = {

@@ -6,7 +6,7 @@ import { freePort } from '../../infra/ports.ts';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { jsonOf, runCli, startCli, until, type CliOptions } from '../support/cli.ts';
 import { copyScenes, scenes, trainDemo, writeManifest } from '../support/demoTraining.ts';
-import { recordedActivities } from '../support/runWatch.ts';
+import { recordedActivities } from '../support/runs/runWatch.ts';
 import {
   hasMerged,
   hasShard,
@@ -14,7 +14,7 @@ import {
   roundReceipts,
   stopInShard,
   trainedBytes,
-} from '../support/trainWatch.ts';
+} from '../support/runs/trainWatch.ts';
 import { endTemporal, makeWorkplace, temporalOf, type Workplace } from '../support/workplace.ts';
 
 const SHARDS = 2;

@@ -6,7 +6,7 @@ import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { TrainCourse } from '../../data/training/trainCourse.ts';
 import { jsonOf, runCli, startCli, until, type CliOptions } from '../support/cli.ts';
 import { copyScenes, scenes, trainDemo, writeManifest } from '../support/demoTraining.ts';
-import { hasMerged, trainedBytes } from '../support/trainWatch.ts';
+import { hasMerged, trainedBytes } from '../support/runs/trainWatch.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const ROUNDS = 3;

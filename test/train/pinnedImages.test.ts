@@ -18,7 +18,7 @@ import {
   summariseFailed,
 } from '../../data/training/failedImages.ts';
 import { snapshotFolder } from '../../data/training/trainLayout.ts';
-import { all, failureOf, startTestS3, type TestS3 } from '../support/s3.ts';
+import { all, failureOf, startTestS3, type TestS3 } from '../support/servers/s3.ts';
 
 let folder: string;
 let server: TestS3;

@@ -7,8 +7,8 @@ import { openStore } from '../../data/store/open.ts';
 import { cacheDir } from '../../infra/programs.ts';
 import { jsonOf, runCli, type CliOptions } from '../support/cli.ts';
 import { DEMO_CATEGORIES, scenes, trainDemo } from '../support/demoTraining.ts';
-import { readRows } from '../support/runRows.ts';
-import { startTestS3, type TestS3 } from '../support/s3.ts';
+import { readRows } from '../support/runs/runRows.ts';
+import { startTestS3, type TestS3 } from '../support/servers/s3.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 const IMAGES = 24;

@@ -5,10 +5,10 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
 import { graphProgressQuery } from '../../workflows/signals.ts';
-import { asked } from '../support/asked.ts';
+import { asked } from '../support/runs/asked.ts';
 import { until } from '../support/cli.ts';
-import { graphControls, MemoryGraph, withGraph, type GraphServing } from '../support/graphServer.ts';
-import { startTrainServer } from '../support/trainServer.ts';
+import { graphControls, MemoryGraph, withGraph, type GraphServing } from '../support/servers/graphServer.ts';
+import { startTrainServer } from '../support/servers/trainServer.ts';
 
 let server: TestWorkflowEnvironment;
 let workflowBundle: WorkflowBundleWithSourceMap;

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installRuntime } from '../../workers/runtime.ts';
 import { pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
 import { evaluateProgressQuery } from '../../workflows/signals.ts';
-import { asked } from '../support/asked.ts';
+import { asked } from '../support/runs/asked.ts';
 import { until } from '../support/cli.ts';
-import { MemoryEvaluation, withEvaluation } from '../support/evaluateServer.ts';
-import { startTrainServer } from '../support/trainServer.ts';
+import { MemoryEvaluation, withEvaluation } from '../support/servers/evaluateServer.ts';
+import { startTrainServer } from '../support/servers/trainServer.ts';
 
 let server: TestWorkflowEnvironment;
 let bundle: WorkflowBundleWithSourceMap;

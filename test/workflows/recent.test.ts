@@ -1,7 +1,7 @@
 /** What a run remembers of its latest work: bounded, whatever happens. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { withExample, withFailure, type FailedImage } from '../../data/run/failureSample.ts';
+import { withExample, withFailure, type FailedImage } from '../../data/run/atWork/failureSample.ts';
 import { withMark, type Mark } from '../../workflows/control/recentRate.ts';
 
 const MINUTE_MS = 60_000;

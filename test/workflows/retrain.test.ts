@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
 import { rootFailure } from '../../cli/run/follow.ts';
 import { PAUSE_ASKED, pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
-import { asked } from '../support/asked.ts';
+import { asked } from '../support/runs/asked.ts';
 import { decisionSignal, retrainProgressQuery, WAITS_FOR_APPROVAL } from '../../workflows/signals.ts';
 import { until } from '../support/cli.ts';
 import {
@@ -13,8 +13,8 @@ import {
   MemoryStore,
   stageFailure,
   withRetraining,
-} from '../support/retrainServer.ts';
-import { startTrainServer } from '../support/trainServer.ts';
+} from '../support/servers/retrainServer.ts';
+import { startTrainServer } from '../support/servers/trainServer.ts';
 
 let server: TestWorkflowEnvironment;
 let bundle: WorkflowBundleWithSourceMap;

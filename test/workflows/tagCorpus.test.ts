@@ -12,10 +12,10 @@ import {
   setUpdate,
 } from '../../workflows/control/requests.ts';
 import { graphProgressQuery, progressQuery } from '../../workflows/signals.ts';
-import { asked } from '../support/asked.ts';
+import { asked } from '../support/runs/asked.ts';
 import { until } from '../support/cli.ts';
-import { MemoryCorpus, SHARD_IMAGES, withTagging } from '../support/tagServer.ts';
-import { startTrainServer } from '../support/trainServer.ts';
+import { MemoryCorpus, SHARD_IMAGES, withTagging } from '../support/servers/tagServer.ts';
+import { startTrainServer } from '../support/servers/trainServer.ts';
 
 let server: TestWorkflowEnvironment;
 let bundle: WorkflowBundleWithSourceMap;

@@ -8,7 +8,7 @@ import {
   stepsUntil,
 } from '../../workflows/train/trainDecisions.ts';
 import { noPace, paceOf } from '../../workflows/train/trainPace.ts';
-import { validation } from '../support/trainServer.ts';
+import { validation } from '../support/servers/trainServer.ts';
 
 /** Validations of rounds in order; few scores, so that many are equal. */
 const validations = fc

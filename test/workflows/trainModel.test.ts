@@ -8,7 +8,7 @@ import { rootFailure } from '../../cli/run/follow.ts';
 import { installRuntime } from '../../workers/runtime.ts';
 import { pauseUpdate, resumeUpdate } from '../../workflows/control/requests.ts';
 import { trainProgressQuery } from '../../workflows/signals.ts';
-import { asked } from '../support/asked.ts';
+import { asked } from '../support/runs/asked.ts';
 import { until } from '../support/cli.ts';
 import {
   MemoryTraining,
@@ -16,7 +16,7 @@ import {
   startTrainServer,
   validation,
   withTraining,
-} from '../support/trainServer.ts';
+} from '../support/servers/trainServer.ts';
 
 let server: TestWorkflowEnvironment;
 let bundle: WorkflowBundleWithSourceMap;

@@ -13,7 +13,7 @@ import { openStore } from '../../data/store/open.ts';
 import { makeWorld } from '../../data/world/makeWorld.ts';
 import { parseTruth } from '../../data/world/truthRow.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
-import { all, failureOf, startTestS3 } from '../support/s3.ts';
+import { all, failureOf, startTestS3 } from '../support/servers/s3.ts';
 
 const ASKED = { domain: 'web', split: 'train', seed: 3, count: 505 } as const;
 

@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
-import { searchable, SEARCH_ATTRIBUTES } from '../../data/run/searchAttributes.ts';
+import { searchable, SEARCH_ATTRIBUTES } from '../../data/run/atWork/searchAttributes.ts';
 
 export const KIND = defineSearchAttributeKey(SEARCH_ATTRIBUTES.kind, 'KEYWORD');
 export const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage, 'KEYWORD');

@@ -3,7 +3,7 @@
  * run asks of the run that does its stage, and for servers where no worker answers at the moment: a signal waits for one.
  */
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { ControlChange } from '../../data/run/controls.ts';
+import type { ControlChange } from '../../data/run/atWork/controls.ts';
 
 /** Who asks. */
 export interface Asked {

@@ -1,5 +1,5 @@
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
-import type { ControlChange } from '../../data/run/controls.ts';
+import type { ControlChange } from '../../data/run/atWork/controls.ts';
 import {
   cancelUpdate,
   pauseSignal,

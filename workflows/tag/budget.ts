@@ -1,5 +1,5 @@
 import { failedOf, type Counts } from '../../data/run/counts.ts';
-import type { FailureExamples } from '../../data/run/failureSample.ts';
+import type { FailureExamples } from '../../data/run/atWork/failureSample.ts';
 
 /** Why a run should pause; null where its failures are within the budget, or too few images are done to tell. */
 export function budgetExceeded(

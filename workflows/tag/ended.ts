@@ -1,6 +1,6 @@
 import { addCounts, noCounts } from '../../data/run/counts.ts';
-import { LAST_FAILURES, withFailure } from '../../data/run/failureSample.ts';
-import { addTimes, noTimes } from '../../data/run/phases.ts';
+import { LAST_FAILURES, withFailure } from '../../data/run/atWork/failureSample.ts';
+import { addTimes, noTimes } from '../../data/run/atWork/phases.ts';
 import type { ShardResult, ShardsReport } from './tagTypes.ts';
 
 /** Shards that have ended since the last report. */

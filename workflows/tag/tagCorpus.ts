@@ -1,7 +1,7 @@
 import { allHandlersFinished, condition, proxyActivities, setHandler } from '@temporalio/workflow';
 import { addCounts, noCounts, type Counts } from '../../data/run/counts.ts';
-import { LAST_FAILURES, withExample, withFailure } from '../../data/run/failureSample.ts';
-import { addTimes, noTimes } from '../../data/run/phases.ts';
+import { LAST_FAILURES, withExample, withFailure } from '../../data/run/atWork/failureSample.ts';
+import { addTimes, noTimes } from '../../data/run/atWork/phases.ts';
 import { announcing } from '../control/announce.ts';
 import { withMark, type Mark } from '../control/recentRate.ts';
 import { changeOf, PAUSE_ASKED, pauseSignal, resumeSignal } from '../control/requests.ts';

@@ -1,8 +1,8 @@
 /** What passes between commands, workflows and activities: URIs, numbers and counts, nothing bigger. */
 import type { GraphControls } from '../../data/graph/graphControls.ts';
 import type { Counts } from '../../data/run/counts.ts';
-import type { FailedImage, FailureExamples } from '../../data/run/failureSample.ts';
-import type { PhaseTimes } from '../../data/run/phases.ts';
+import type { FailedImage, FailureExamples } from '../../data/run/atWork/failureSample.ts';
+import type { PhaseTimes } from '../../data/run/atWork/phases.ts';
 import type { StageChild } from '../control/requests.ts';
 import type { Mark } from '../control/recentRate.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Failure } from '../../../data/failure.ts';
-import type { ControlChange } from '../../../data/run/controls.ts';
+import type { ControlChange } from '../../../data/run/atWork/controls.ts';
 import { SUCCESS } from '../../../data/run/layout.ts';
 import { requireRun } from '../../../data/run/requireRun.ts';
 import { openStore } from '../../../data/store/open.ts';

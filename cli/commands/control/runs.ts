@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { kindOfRunId, type RunKind } from '../../../data/run/record.ts';
-import { searchable, SEARCH_ATTRIBUTES } from '../../../data/run/searchAttributes.ts';
+import { searchable, SEARCH_ATTRIBUTES } from '../../../data/run/atWork/searchAttributes.ts';
 import { canonicalUri } from '../../../data/store/open.ts';
 import { settingsOf, withSettings } from '../../options.ts';
 import { isUnknownAttribute } from '../../run/server/searchable.ts';

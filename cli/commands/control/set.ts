@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Failure } from '../../../data/failure.ts';
-import { writeControls, type ControlChange } from '../../../data/run/controls.ts';
+import { writeControls, type ControlChange } from '../../../data/run/atWork/controls.ts';
 import { openStore } from '../../../data/store/open.ts';
 import { setSignal, setUpdate } from '../../../workflows/control/requests.ts';
 import { flagName } from '../../../data/config/schema.ts';

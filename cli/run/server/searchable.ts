@@ -6,7 +6,7 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { SEARCH_ATTRIBUTE_TYPES } from '../../../data/run/searchAttributes.ts';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../../data/run/atWork/searchAttributes.ts';
 import { attributesOf } from '../../../workflows/control/attributes.ts';
 import type { Session } from '../session.ts';
 

@@ -1,8 +1,8 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { ShardProgress } from '../../../activities/tag/tagShard.ts';
 import { addCounts, failedOf, type Counts } from '../../../data/run/counts.ts';
-import { LAST_FAILURES, withFailure } from '../../../data/run/failureSample.ts';
-import { addTimes } from '../../../data/run/phases.ts';
+import { LAST_FAILURES, withFailure } from '../../../data/run/atWork/failureSample.ts';
+import { addTimes } from '../../../data/run/atWork/phases.ts';
 import { progressQuery } from '../../../workflows/signals.ts';
 import type { TagProgress } from '../../../workflows/tag/tagTypes.ts';
 import { readGraphProgress, type GraphRunProgress } from '../graph/progress.ts';

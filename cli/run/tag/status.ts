@@ -1,9 +1,9 @@
 import { failedOf } from '../../../data/run/counts.ts';
-import type { FailedImage, FailureExamples } from '../../../data/run/failureSample.ts';
-import { readLastFailures } from '../../../data/run/lastFailures.ts';
-import { PHASES, sharesOf, type Phase } from '../../../data/run/phases.ts';
-import { findPendingShards } from '../../../data/run/pending.ts';
-import { readPlanIndex } from '../../../data/run/plan.ts';
+import type { FailedImage, FailureExamples } from '../../../data/run/atWork/failureSample.ts';
+import { readLastFailures } from '../../../data/run/atWork/lastFailures.ts';
+import { PHASES, sharesOf, type Phase } from '../../../data/run/atWork/phases.ts';
+import { findPendingShards } from '../../../data/run/plan/pending.ts';
+import { readPlanIndex } from '../../../data/run/plan/plan.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { StageChild } from '../../../workflows/control/requests.ts';
 import { describeGraphStatus, graphStatus, type GraphStatus } from '../graph/status.ts';

@@ -1,7 +1,7 @@
 import { failedOf } from '../../../data/run/counts.ts';
-import { readLastFailures } from '../../../data/run/lastFailures.ts';
+import { readLastFailures } from '../../../data/run/atWork/lastFailures.ts';
 import { MANIFEST, RECEIPTS, shardOfKey, SUCCESS } from '../../../data/run/layout.ts';
-import { readPlanIndex } from '../../../data/run/plan.ts';
+import { readPlanIndex } from '../../../data/run/plan/plan.ts';
 import { countsOf, readReceipt } from '../../../data/run/receipt.ts';
 import { requireRun } from '../../../data/run/requireRun.ts';
 import { readJson } from '../../../data/store/json.ts';

@@ -9,7 +9,7 @@ import {
   setUpdate,
   type Asked,
 } from '../../../workflows/control/requests.ts';
-import type { ControlChange } from '../../../data/run/controls.ts';
+import type { ControlChange } from '../../../data/run/atWork/controls.ts';
 import type { ShardsReport } from '../../../workflows/tag/tagTypes.ts';
 import { shardsReportSignal } from '../../../workflows/signals.ts';
 import type { RunEvent } from './runEvent.ts';

@@ -15,7 +15,7 @@ import type { GraphRecord } from '../../../data/run/record.ts';
 import { openStore } from '../../../data/store/open.ts';
 import type { ObjectStore } from '../../../data/store/store.ts';
 import type { AskInput, AskResult } from '../../../workflows/graph/graphTypes.ts';
-import { startLlmServer, type LlmServer } from '../../support/llmServer.ts';
+import { startLlmServer, type LlmServer } from '../../support/servers/llmServer.ts';
 
 const names = ['wolf', 'animal', 'forest', 'car'];
 const known: GraphEdge[] = [

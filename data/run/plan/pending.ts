@@ -1,8 +1,8 @@
 import pMap from 'p-map';
-import type { ObjectStore } from '../store/store.ts';
-import { addCounts, noCounts, type Counts } from './counts.ts';
-import { RECEIPTS, shardOfKey } from './layout.ts';
-import { countsOf, readReceipt } from './receipt.ts';
+import type { ObjectStore } from '../../store/store.ts';
+import { addCounts, noCounts, type Counts } from '../counts.ts';
+import { RECEIPTS, shardOfKey } from '../layout.ts';
+import { countsOf, readReceipt } from '../receipt.ts';
 
 /** Receipts read at once: each is a small object, so latency is what there is to hide. */
 const CONCURRENCY = 32;

@@ -1,8 +1,8 @@
 /** `retrain` as it is, and runs of the other kinds that only say that they were there. */
 import { condition, proxyActivities, setHandler } from '@temporalio/workflow';
-import { pauseSignal, resumeSignal } from '../../workflows/control/requests.ts';
+import { pauseSignal, resumeSignal } from '../../../workflows/control/requests.ts';
 
-export { retrain, retrainOnSchedule } from '../../workflows/retrain/retrain.ts';
+export { retrain, retrainOnSchedule } from '../../../workflows/retrain/retrain.ts';
 
 /** What a run of a stage does in a test. */
 export interface StageWork {

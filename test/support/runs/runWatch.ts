@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { RECEIPTS, SPOOL } from '../../data/run/layout.ts';
-import { identityOf, isAlive, type ProcessIdentity } from '../../infra/processes.ts';
-import { until } from './cli.ts';
+import { RECEIPTS, SPOOL } from '../../../data/run/layout.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../../../infra/processes.ts';
+import { until } from '../cli.ts';
 
 const namesIn = (dir: string): Promise<string[]> => readdir(dir).catch(() => []);
 

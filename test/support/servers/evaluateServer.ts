@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import type { evaluateModel } from '../../workflows/evaluate/evaluateModel.ts';
+import type { evaluateModel } from '../../../workflows/evaluate/evaluateModel.ts';
 import type {
   EvaluateActivities,
   EvaluateModelInput,
   EvaluatePlan,
   EvaluateStoreActivities,
-} from '../../workflows/evaluate/evaluateTypes.ts';
-import { QUEUES } from '../../workflows/queues.ts';
+} from '../../../workflows/evaluate/evaluateTypes.ts';
+import { QUEUES } from '../../../workflows/queues.ts';
 import type { TrainServing } from './trainServer.ts';
 
 /** What is done to the folder of an evaluation, in order. */

@@ -2,8 +2,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { DEMO_CATEGORIES, DEMO_MODEL, scenes, writeManifest, type Scene } from './demoTraining.ts';
-import type { Workplace } from './workplace.ts';
+import { DEMO_CATEGORIES, DEMO_MODEL, scenes, writeManifest, type Scene } from '../demoTraining.ts';
+import type { Workplace } from '../workplace.ts';
 
 /** Images that are trained on, held back, and tested on. */
 const TRAINED = 32;

@@ -1,4 +1,4 @@
-import { pythonEnvironment } from '../../infra/pythonEnvironment.ts';
+import { pythonEnvironment } from '../../../infra/pythonEnvironment.ts';
 
 /**
  * A Python that has `packages` (pinned, as pip takes them), in an environment of its own in the cache folder, made on

@@ -10,12 +10,12 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
-import type { Stage } from '../../data/retrain/stages.ts';
-import type { FeaturesActivities, FeaturesStoreActivities } from '../../workflows/train/featuresTypes.ts';
-import { QUEUES } from '../../workflows/queues.ts';
-import { resumeSignal } from '../../workflows/control/requests.ts';
-import { asked } from './asked.ts';
-import type { retrain } from '../../workflows/retrain/retrain.ts';
+import type { Stage } from '../../../data/retrain/stages.ts';
+import type { FeaturesActivities, FeaturesStoreActivities } from '../../../workflows/train/featuresTypes.ts';
+import { QUEUES } from '../../../workflows/queues.ts';
+import { resumeSignal } from '../../../workflows/control/requests.ts';
+import { asked } from '../runs/asked.ts';
+import type { retrain } from '../../../workflows/retrain/retrain.ts';
 import type {
   PersonsDecision,
   RetrainControls,
@@ -24,7 +24,7 @@ import type {
   StageEnd,
   StageRun,
   Verdict,
-} from '../../workflows/retrain/retrainTypes.ts';
+} from '../../../workflows/retrain/retrainTypes.ts';
 import type { StageWork } from './retrainWorkflows.ts';
 
 export const CONTROLS: RetrainControls = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { readJsonIfThere } from '../store/json.ts';
-import type { ObjectStore } from '../store/store.ts';
-import { CONTROLS } from './layout.ts';
+import { readJsonIfThere } from '../../store/json.ts';
+import type { ObjectStore } from '../../store/store.ts';
+import { CONTROLS } from '../layout.ts';
 
 /** Settings of a run that can be changed while it is at work; what is not named stays. */
 export interface ControlChange {

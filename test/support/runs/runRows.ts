@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { MANIFEST, PART_KINDS, SPOOL, SUCCESS, type PartKind } from '../../data/run/layout.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { queryDuckDb, readWithParquetjs, type Plain } from '../parquet/otherReaders.ts';
-import type { Expected } from './corpus.ts';
+import { MANIFEST, PART_KINDS, SPOOL, SUCCESS, type PartKind } from '../../../data/run/layout.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { queryDuckDb, readWithParquetjs, type Plain } from '../../parquet/otherReaders.ts';
+import type { Expected } from '../corpus.ts';
 
 export type Row = Record<string, Plain> & { key: string };
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Asked } from '../../workflows/control/requests.ts';
+import type { Asked } from '../../../workflows/control/requests.ts';
 
 /** A request as a command makes it. */
 export const asked = <Change extends object>(change?: Change): Asked & Change => ({

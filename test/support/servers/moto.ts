@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../infra/ports.ts';
-import { pythonWith } from './python.ts';
+import { freePort } from '../../../infra/ports.ts';
+import { pythonWith } from '../programs/python.ts';
 
 const PACKAGES = ['moto[s3]==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5'];
 

@@ -1,4 +1,4 @@
-import { compareUtf8 } from '../utf8Order.ts';
+import { compareUtf8 } from '../../utf8Order.ts';
 import type { PlanEntry } from './plan.ts';
 
 /** A place in the order of a run's objects: by source, then by UTF-8 bytes of the key. */

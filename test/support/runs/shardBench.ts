@@ -1,15 +1,15 @@
-import { createDecodePool, type DecodePool } from '../../data/images/decodePool.ts';
-import { DEFAULT_IMAGE_LIMITS } from '../../data/images/limits.ts';
-import { parsePreprocessConfig } from '../../data/images/preprocessConfig.ts';
-import { planShardKey, PLAN_INDEX } from '../../data/run/layout.ts';
-import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../data/run/plan.ts';
-import { oneSource, type TagRecord } from '../../data/run/record.ts';
-import { soleVocabulary } from '../../data/run/vocabularies.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import type { SharedTagger } from '../../activities/tag/dependencies.ts';
-import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
-import type { ShardOptions } from '../../activities/tag/tagShard.ts';
-import { Turn } from '../../activities/tag/turn.ts';
+import { createDecodePool, type DecodePool } from '../../../data/images/decodePool.ts';
+import { DEFAULT_IMAGE_LIMITS } from '../../../data/images/limits.ts';
+import { parsePreprocessConfig } from '../../../data/images/preprocessConfig.ts';
+import { planShardKey, PLAN_INDEX } from '../../../data/run/layout.ts';
+import { encodePlanShard, type PlanEntry, type PlanIndex } from '../../../data/run/plan/plan.ts';
+import { oneSource, type TagRecord } from '../../../data/run/record.ts';
+import { soleVocabulary } from '../../../data/run/vocabularies.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import type { SharedTagger } from '../../../activities/tag/dependencies.ts';
+import { planReader, type RunContext } from '../../../activities/tag/runContext.ts';
+import type { ShardOptions } from '../../../activities/tag/tagShard.ts';
+import { Turn } from '../../../activities/tag/turn.ts';
 
 const SIDE = 8;
 

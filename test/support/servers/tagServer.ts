@@ -2,18 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { addCounts, noCounts } from '../../data/run/counts.ts';
-import { noTimes } from '../../data/run/phases.ts';
-import type { GraphPlanActivities } from '../../workflows/graph/graphTypes.ts';
-import { QUEUES } from '../../workflows/queues.ts';
-import type { StageRun } from '../../workflows/retrain/retrainTypes.ts';
-import type { tagCorpus } from '../../workflows/tag/tagCorpus.ts';
+import { addCounts, noCounts } from '../../../data/run/counts.ts';
+import { noTimes } from '../../../data/run/atWork/phases.ts';
+import type { GraphPlanActivities } from '../../../workflows/graph/graphTypes.ts';
+import { QUEUES } from '../../../workflows/queues.ts';
+import type { StageRun } from '../../../workflows/retrain/retrainTypes.ts';
+import type { tagCorpus } from '../../../workflows/tag/tagCorpus.ts';
 import type {
   CorpusActivities,
   ShardResult,
   TagActivities,
   TagCorpusInput,
-} from '../../workflows/tag/tagTypes.ts';
+} from '../../../workflows/tag/tagTypes.ts';
 import { graphControls } from './graphServer.ts';
 import type { TrainServing } from './trainServer.ts';
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureBucket } from '../../data/store/open.ts';
-import { startLocalS3 } from '../../infra/s3.ts';
+import { ensureBucket } from '../../../data/store/open.ts';
+import { startLocalS3 } from '../../../infra/s3.ts';
 
 export interface TestS3 {
   env: Record<string, string>;

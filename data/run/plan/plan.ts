@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { Failure } from '../failure.ts';
-import { readJsonIfThere } from '../store/json.ts';
-import type { ObjectStore } from '../store/store.ts';
-import { deletionsKey, listingShardKey, PLAN_INDEX, planShardKey } from './layout.ts';
+import { Failure } from '../../failure.ts';
+import { readJsonIfThere } from '../../store/json.ts';
+import type { ObjectStore } from '../../store/store.ts';
+import { deletionsKey, listingShardKey, PLAN_INDEX, planShardKey } from '../layout.ts';
 
 /** A planned object: one line of a plan shard. What the source does not tell is null. */
 export const planEntrySchema = z.object({

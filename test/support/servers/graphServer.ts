@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { GraphControls } from '../../data/graph/graphControls.ts';
-import type { Tokens } from '../../data/graph/tokens.ts';
-import { QUEUES } from '../../workflows/queues.ts';
-import type { buildGraph } from '../../workflows/graph/buildGraph.ts';
+import type { GraphControls } from '../../../data/graph/graphControls.ts';
+import type { Tokens } from '../../../data/graph/tokens.ts';
+import { QUEUES } from '../../../workflows/queues.ts';
+import type { buildGraph } from '../../../workflows/graph/buildGraph.ts';
 import type {
   AskInput,
   AskResult,
@@ -13,7 +13,7 @@ import type {
   GraphLlmActivities,
   GraphPlanActivities,
   GraphStoreActivities,
-} from '../../workflows/graph/graphTypes.ts';
+} from '../../../workflows/graph/graphTypes.ts';
 
 /** What a request takes, and can take at most. */
 const TAKEN: Tokens = { input: 100, output: 50 };

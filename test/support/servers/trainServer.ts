@@ -5,13 +5,13 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
-import { findTemporal } from '../../infra/temporalProgram.ts';
-import { QUEUES } from '../../workflows/queues.ts';
+import { findTemporal } from '../../../infra/temporalProgram.ts';
+import { QUEUES } from '../../../workflows/queues.ts';
 import type {
   FeaturesActivities,
   FeaturesStoreActivities,
   SnapshotFeatures,
-} from '../../workflows/train/featuresTypes.ts';
+} from '../../../workflows/train/featuresTypes.ts';
 import type {
   PreparedTraining,
   TrainActivities,
@@ -21,8 +21,8 @@ import type {
   RoundResult,
   TrainStoreActivities,
   Validation,
-} from '../../workflows/train/trainTypes.ts';
-import type { trainModel } from '../../workflows/train/trainModel.ts';
+} from '../../../workflows/train/trainTypes.ts';
+import type { trainModel } from '../../../workflows/train/trainModel.ts';
 
 /** A Temporal server in memory; `limits` are its dynamic configuration. */
 export async function startTrainServer(

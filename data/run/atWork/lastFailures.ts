@@ -1,7 +1,7 @@
-import { readFailureRows } from '../parquet/read.ts';
-import type { ObjectStore } from '../store/store.ts';
+import { readFailureRows } from '../../parquet/read.ts';
+import type { ObjectStore } from '../../store/store.ts';
 import { LAST_FAILURES, withFailure, type FailedImage } from './failureSample.ts';
-import { partKey, shardOfKey } from './layout.ts';
+import { partKey, shardOfKey } from '../layout.ts';
 
 /** Parts that are looked into: the newest ones. */
 const PARTS_READ = 50;

@@ -1,4 +1,4 @@
-import { compareUtf8 } from '../utf8Order.ts';
+import { compareUtf8 } from '../../utf8Order.ts';
 
 /** Whether an object or folder at a canonical URI is the one at another, or lies below it. */
 export const liesWithin = (uri: string, outer: string): boolean =>

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseGraph, type CategoryGraph } from '../../data/graphFile.ts';
-import { startLlmServer, type LlmServer } from './llmServer.ts';
-import { TINY_MODEL } from './slowModel.ts';
-import type { Workplace } from './workplace.ts';
+import { parseGraph, type CategoryGraph } from '../../../data/graphFile.ts';
+import { startLlmServer, type LlmServer } from '../servers/llmServer.ts';
+import { TINY_MODEL } from '../slowModel.ts';
+import type { Workplace } from '../workplace.ts';
 
-const asset = (name: string): string => fileURLToPath(new URL(`../../assets/demo/${name}`, import.meta.url));
+const asset = (name: string): string => fileURLToPath(new URL(`../../../assets/demo/${name}`, import.meta.url));
 
 export const DEMO_GRAPH: CategoryGraph = parseGraph(readFileSync(asset('graph.json')), 'graph.json');
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
-import type { GraphEdge } from '../../data/graphFile.ts';
+import type { GraphEdge } from '../../../data/graphFile.ts';
 
 /** A request as the server understood it. */
 export interface LlmCall {

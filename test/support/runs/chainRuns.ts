@@ -1,21 +1,21 @@
 /** Tag runs in this process, with real stores and everything of a run but Temporal, sharp and the model. */
 import { createHash } from 'node:crypto';
-import { finishRun } from '../../activities/finish.ts';
-import { retryChanges } from '../../activities/plan/retryChanges.ts';
-import { earlierListing } from '../../activities/plan/earlierListing.ts';
-import { runListing } from '../../activities/plan/listing.ts';
-import { writePlan } from '../../activities/plan/writePlan.ts';
-import { planReader, type RunContext } from '../../activities/tag/runContext.ts';
-import { tagShard } from '../../activities/tag/tagShard.ts';
-import { Turn } from '../../activities/tag/turn.ts';
-import { Failure } from '../../data/failure.ts';
-import { readChain } from '../../data/chain/chain.ts';
-import { vocabularyKeys } from '../../data/run/layout.ts';
-import { claimRunFolder, runIdOf, type TagRecord, type TagSpec } from '../../data/run/record.ts';
-import { rowNames } from '../../data/run/rowNames.ts';
-import { soleVocabulary } from '../../data/run/vocabularies.ts';
-import type { ObjectStore } from '../../data/store/store.ts';
-import { compareUtf8 } from '../../data/utf8Order.ts';
+import { finishRun } from '../../../activities/finish.ts';
+import { retryChanges } from '../../../activities/plan/retryChanges.ts';
+import { earlierListing } from '../../../activities/plan/earlierListing.ts';
+import { runListing } from '../../../activities/plan/listing.ts';
+import { writePlan } from '../../../activities/plan/writePlan.ts';
+import { planReader, type RunContext } from '../../../activities/tag/runContext.ts';
+import { tagShard } from '../../../activities/tag/tagShard.ts';
+import { Turn } from '../../../activities/tag/turn.ts';
+import { Failure } from '../../../data/failure.ts';
+import { readChain } from '../../../data/chain/chain.ts';
+import { vocabularyKeys } from '../../../data/run/layout.ts';
+import { claimRunFolder, runIdOf, type TagRecord, type TagSpec } from '../../../data/run/record.ts';
+import { rowNames } from '../../../data/run/rowNames.ts';
+import { soleVocabulary } from '../../../data/run/vocabularies.ts';
+import type { ObjectStore } from '../../../data/store/store.ts';
+import { compareUtf8 } from '../../../data/utf8Order.ts';
 import { attemptOptions } from './shardBench.ts';
 
 const SIDE = 8;

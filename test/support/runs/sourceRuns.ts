@@ -3,14 +3,14 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { openStore } from '../../data/store/open.ts';
-import { startOrAttachTemporal } from '../../infra/temporal.ts';
-import { runCli, type CliResult } from './cli.ts';
-import { corpusOf } from './corpus.ts';
+import { openStore } from '../../../data/store/open.ts';
+import { startOrAttachTemporal } from '../../../infra/temporal.ts';
+import { runCli, type CliResult } from '../cli.ts';
+import { corpusOf } from '../corpus.ts';
 import { readRows, type Row } from './runRows.ts';
-import { startTestS3, type TestS3 } from './s3.ts';
-import { TINY_MODEL } from './slowModel.ts';
-import { makeWorkplace, type Workplace } from './workplace.ts';
+import { startTestS3, type TestS3 } from '../servers/s3.ts';
+import { TINY_MODEL } from '../slowModel.ts';
+import { makeWorkplace, type Workplace } from '../workplace.ts';
 
 export const image = corpusOf(1, 0)[0]!.body;
 
@@ -31,7 +31,7 @@ export async function startSourceRuns(): Promise<SourceRuns> {
   const [place, s3] = await Promise.all([makeWorkplace(), startTestS3()]);
   const temporal = await startOrAttachTemporal({ dir: place.path('.c2srt') });
   const { categories } = JSON.parse(
-    readFileSync(new URL('../golden/tiny/text.json', import.meta.url), 'utf8'),
+    readFileSync(new URL('../../golden/tiny/text.json', import.meta.url), 'utf8'),
   ) as { categories: string[] };
   await writeFile(place.path('categories.txt'), categories.join('\n'));
   for (const folder of ['photos', 'scans', 'photos/deep']) await mkdir(place.path(folder));

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { mergeReceiptKey, shardReceiptKey } from '../../data/training/trainLayout.ts';
-import { pauseUpdate } from '../../workflows/control/requests.ts';
+import { mergeReceiptKey, shardReceiptKey } from '../../../data/training/trainLayout.ts';
+import { pauseUpdate } from '../../../workflows/control/requests.ts';
 import { asked } from './asked.ts';
-import { until } from './cli.ts';
+import { until } from '../cli.ts';
 
 /** Files of a trained model whose bytes depend on nothing but the training's inputs. */
 const MODEL_BYTES = ['model.safetensors', 'config.json', 'graph.json', 'categories.json'];
