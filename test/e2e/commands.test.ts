@@ -10,7 +10,7 @@ import { expectAccounted } from '../support/runs/runRows.ts';
 import { writeSlowModel } from '../support/slowModel.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
-const IMAGES = 60;
+const IMAGES = 150;
 
 let place: Workplace;
 let temporal: LocalTemporal;
