@@ -4,7 +4,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import { freePort } from '../../infra/ports.ts';
 import { jsonOf, runCli, startCli, until, type CliProcess } from '../support/cli.ts';
-import { buildArgs, builtGraph, manifestOf, startOracle, writeCategories } from '../support/runs/graphBuilds.ts';
+import {
+  buildArgs,
+  builtGraph,
+  manifestOf,
+  startOracle,
+  writeCategories,
+} from '../support/runs/graphBuilds.ts';
 import { callsByCategory, type LlmFault, type LlmServer } from '../support/servers/llmServer.ts';
 import { recordedActivities } from '../support/runs/runWatch.ts';
 import { endTemporal, makeWorkplace, type Workplace } from '../support/workplace.ts';

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startOrAttachTemporal, type LocalTemporal } from '../../infra/temporal.ts';
 import type { RetrainResult } from '../../workflows/retrain/retrainTypes.ts';
 import { jsonOf, runCli, startCli, until } from '../support/cli.ts';
-import { artifactsOf, growData, productionIn, runsIn, writePipelineFiles } from '../support/runs/retrainPlace.ts';
+import {
+  artifactsOf,
+  growData,
+  productionIn,
+  runsIn,
+  writePipelineFiles,
+} from '../support/runs/retrainPlace.ts';
 import { makeWorkplace, type Workplace } from '../support/workplace.ts';
 
 let place: Workplace;

@@ -7,7 +7,8 @@ import { startLlmServer, type LlmServer } from '../servers/llmServer.ts';
 import { TINY_MODEL } from '../slowModel.ts';
 import type { Workplace } from '../workplace.ts';
 
-const asset = (name: string): string => fileURLToPath(new URL(`../../../assets/demo/${name}`, import.meta.url));
+const asset = (name: string): string =>
+  fileURLToPath(new URL(`../../../assets/demo/${name}`, import.meta.url));
 
 export const DEMO_GRAPH: CategoryGraph = parseGraph(readFileSync(asset('graph.json')), 'graph.json');
 
