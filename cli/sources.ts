@@ -7,7 +7,7 @@ import { objectFinder } from '../data/listing/objectFinder.ts';
 import { sortKeyLists } from '../data/listing/sortKeyLists.ts';
 import { nestedSources } from '../data/run/plan/nestedSources.ts';
 import type { TagSpec } from '../data/run/record.ts';
-import { fileUri } from '../data/store/file.ts';
+import { fileUri } from '../data/store/file/file.ts';
 import { canonicalUri, openStore } from '../data/store/open.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { compareUtf8 } from '../data/utf8Order.ts';

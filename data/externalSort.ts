@@ -2,7 +2,7 @@ import { open, mkdtemp, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
-import { classifyFileError } from './store/classifyFile.ts';
+import { classifyFileError } from './store/file/classifyFile.ts';
 import { compareUtf8 } from './utf8Order.ts';
 
 export interface ExternalSortOptions<T> {

@@ -7,7 +7,7 @@ import type { Settings } from '../data/config/schema.ts';
 import { requireTagRun } from '../data/run/requireRun.ts';
 import { sourceAccess } from '../data/run/record.ts';
 import { openStore } from '../data/store/open.ts';
-import { sentRequests } from '../data/store/s3Client.ts';
+import { sentRequests } from '../data/store/s3/s3Client.ts';
 import type { ObjectStore } from '../data/store/store.ts';
 import { openDevice } from './device.ts';
 

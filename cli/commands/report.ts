@@ -6,7 +6,7 @@ import type { Settings } from '../../data/config/schema.ts';
 import { Failure } from '../../data/failure.ts';
 import { pinModel } from '../../data/models/pinModel.ts';
 import { readRunRecord } from '../../data/run/record.ts';
-import { classifyFileError } from '../../data/store/classifyFile.ts';
+import { classifyFileError } from '../../data/store/file/classifyFile.ts';
 import { canonicalUri, openStore } from '../../data/store/open.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { deviceOptions } from '../../workers/device.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { RUN_RECORD, SUCCESS } from '../../data/run/layout.ts';
-import { fileUri } from '../../data/store/file.ts';
+import { fileUri } from '../../data/store/file/file.ts';
 import { DEMO, readDemoCategories, readDemoLabels } from './assets.ts';
 
 /** Of the scenes: so many are held back, so many are tested on, and the others are trained on. */

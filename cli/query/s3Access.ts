@@ -6,7 +6,7 @@ import pMap from 'p-map';
 import { DELETIONS } from '../../data/run/layout.ts';
 import { duckDbPath, quoted } from '../../data/chain/viewSql.ts';
 import { openStore } from '../../data/store/open.ts';
-import { s3Connection } from '../../data/store/s3Client.ts';
+import { s3Connection } from '../../data/store/s3/s3Client.ts';
 
 const CONCURRENCY = 16;
 const READ = ['tags/', 'failures/', DELETIONS];

@@ -6,7 +6,7 @@ import {
   readParquetRecords,
   type FileRecord,
 } from '../records.ts';
-import { fileUri } from '../store/file.ts';
+import { fileUri } from '../store/file/file.ts';
 import { openStore, type StoreOptions } from '../store/open.ts';
 import { openRanges, type RangedObject } from '../store/ranges.ts';
 import { manifestRow, ROW_FIELDS, type ManifestKind, type ManifestRow } from './manifestRow.ts';

@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fileUri } from '../store/file.ts';
+import { fileUri } from '../store/file/file.ts';
 
 /** An object by the store that it lies in (a bucket, or the file's folder), for `openStore`, and its key there. */
 export interface ObjectAddress {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { externalSort } from '../externalSort.ts';
 import { Failure } from '../failure.ts';
-import { classifyFileError } from '../store/classifyFile.ts';
+import { classifyFileError } from '../store/file/classifyFile.ts';
 import type { IndexedRow } from './labelled.ts';
 import type { ManifestKind } from './manifestRow.ts';
 import { wholeLines } from './wholeLines.ts';

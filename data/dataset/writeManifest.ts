@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { DecodedArray, SchemaElement } from 'hyparquet';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { Failure } from '../failure.ts';
-import { classifyFileError } from '../store/classifyFile.ts';
+import { classifyFileError } from '../store/file/classifyFile.ts';
 
 /** A row of a manifest of labels, as it is written. */
 export interface LabelledImage {

@@ -10,8 +10,8 @@ import {
   type RecordFile,
 } from '../records.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { isArchiveClass } from '../store/archived.ts';
-import { decodeKey, unquoted } from '../store/escapes.ts';
+import { isArchiveClass } from '../store/s3/archived.ts';
+import { decodeKey, unquoted } from '../store/s3/escapes.ts';
 import { openRanges, type RangedObject } from '../store/ranges.ts';
 import { gunzipped } from './gunzip.ts';
 import type { ListedEntry } from './sortEntries.ts';

@@ -11,9 +11,9 @@ import {
   type RecordFile,
 } from '../records.ts';
 import type { ObjectStore } from '../store/store.ts';
-import { isArchiveClass } from '../store/archived.ts';
+import { isArchiveClass } from '../store/s3/archived.ts';
 import { openRanges, type RangedObject } from '../store/ranges.ts';
-import { unquoted } from '../store/escapes.ts';
+import { unquoted } from '../store/s3/escapes.ts';
 import { gunzipped } from './gunzip.ts';
 import type { ObjectName } from './objectFinder.ts';
 import type { Position } from '../run/plan/entryOrder.ts';

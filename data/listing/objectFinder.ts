@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { resolveObjectUri } from '../dataset/objectUri.ts';
 import { isFailure } from '../failure.ts';
 import type { Position } from '../run/plan/entryOrder.ts';
-import { checkFileKey } from '../store/fileNames.ts';
+import { checkFileKey } from '../store/file/fileNames.ts';
 
 /** An object as a list names it: by the key that a row would have, or by its whole URI. */
 export type ObjectName = { key: string } | { uri: string };

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../failure.ts';
-import { FileStore, fileUri } from './file.ts';
-import { S3Store, type S3StoreOptions } from './s3.ts';
+import { FileStore, fileUri } from './file/file.ts';
+import { S3Store, type S3StoreOptions } from './s3/s3.ts';
 import type { ObjectStore } from './store.ts';
 
 /** Options of {@link openStore}; those of S3 mean nothing to a folder. */

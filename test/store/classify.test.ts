@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../data/failure.ts';
 import { classifyS3Error, readRetryAfter } from '../../data/store/classify.ts';
-import { classifyFileError } from '../../data/store/classifyFile.ts';
+import { classifyFileError } from '../../data/store/file/classifyFile.ts';
 
 /** An error as the SDK throws it for an answer. */
 function answered(status: number, name = 'Error', headers: Record<string, string> = {}): Error {

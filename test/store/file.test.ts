@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { canonicalUri, joinUri, openStore } from '../../data/store/open.ts';
-import { lockName } from '../../data/store/fileNames.ts';
+import { lockName } from '../../data/store/file/fileNames.ts';
 import type { ObjectStore } from '../../data/store/store.ts';
 import { all, failureOf } from '../support/servers/s3.ts';
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Failure } from '../../../data/failure.ts';
 import type { CategoryGraph, GraphEdge } from '../../../data/graphFile.ts';
-import { classifyFileError } from '../../../data/store/classifyFile.ts';
+import { classifyFileError } from '../../../data/store/file/classifyFile.ts';
 import { compareUtf8 } from '../../../data/utf8Order.ts';
 import { graphPage, type ShownGraph } from '../../graph/graphPage.ts';
 import { readShownGraph } from '../../graph/readGraph.ts';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { externalSort } from '../../externalSort.ts';
-import { classifyFileError } from '../../store/classifyFile.ts';
+import { classifyFileError } from '../../store/file/classifyFile.ts';
 import type { ObjectStore } from '../../store/store.ts';
 import { compareUtf8 } from '../../utf8Order.ts';
 import { Failure } from '../../failure.ts';

@@ -1,7 +1,7 @@
 /** Text files of a data set, on this machine or in a bucket, read a piece at a time. */
 import { Failure } from '../../failure.ts';
 import { readLineBlocks } from '../../records.ts';
-import { fileUri } from '../../store/file.ts';
+import { fileUri } from '../../store/file/file.ts';
 import { canonicalUri, openStore, type StoreOptions } from '../../store/open.ts';
 import { openRanges, type RangedObject } from '../../store/ranges.ts';
 import type { ObjectStore } from '../../store/store.ts';

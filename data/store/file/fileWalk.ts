@@ -1,10 +1,10 @@
 import type { BigIntStats } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
-import { externalSort } from '../externalSort.ts';
-import { compareUtf8 } from '../utf8Order.ts';
+import { externalSort } from '../../externalSort.ts';
+import { compareUtf8 } from '../../utf8Order.ts';
 import { classifyFileError } from './classifyFile.ts';
 import { isReservedName, segmentOfName } from './fileNames.ts';
-import type { ListOptions, ObjectInfo } from './store.ts';
+import type { ListOptions, ObjectInfo } from '../store.ts';
 
 /** Files whose sizes and times are asked for at once. */
 const STAT_BATCH = 64;

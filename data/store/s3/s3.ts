@@ -12,14 +12,14 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../failure.ts';
-import { compareUtf8 } from '../utf8Order.ts';
-import { classifyS3Error, type Operation } from './classify.ts';
+import { Failure } from '../../failure.ts';
+import { compareUtf8 } from '../../utf8Order.ts';
+import { classifyS3Error, type Operation } from '../classify.ts';
 import { isArchived, isArchivedByHead } from './archived.ts';
 import { decodeKey, hasNoXmlForm, unquoted } from './escapes.ts';
-import { listParallel, type ListPage, type ListPageRequest } from './listParallel.ts';
+import { listParallel, type ListPage, type ListPageRequest } from '../listParallel.ts';
 import { s3Connection, type S3Connection, type S3Options } from './s3Client.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions } from './store.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions } from '../store.ts';
 
 export interface S3StoreOptions extends S3Options {
   /** List requests in flight at once. Default 16; 1 lists plainly. */

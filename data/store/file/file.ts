@@ -2,12 +2,12 @@ import { constants, type BigIntStats } from 'node:fs';
 import { copyFile, link, mkdir, open, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Failure } from '../failure.ts';
-import { withFileLock } from '../fileLock.ts';
+import { Failure } from '../../failure.ts';
+import { withFileLock } from '../../fileLock.ts';
 import { classifyFileError } from './classifyFile.ts';
 import { checkFileKey, lockName, temporaryName, unescapedPath } from './fileNames.ts';
 import { etagOf, infoOf, walkFiles } from './fileWalk.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions } from './store.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions } from '../store.ts';
 
 /**
  * A folder as an object store.

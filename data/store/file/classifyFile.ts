@@ -1,4 +1,4 @@
-import { Failure } from '../failure.ts';
+import { Failure } from '../../failure.ts';
 
 /** The Failure that a file system's error stands for; `subject` is the path or URI in question. */
 export function classifyFileError(error: unknown, subject: string): Failure {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { sep } from 'node:path';
-import { Failure } from '../failure.ts';
+import { Failure } from '../../failure.ts';
 
 /**
  * File names as key segments. A name whose bytes are not valid UTF-8 (possible on Linux) has no string of its own:
